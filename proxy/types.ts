@@ -1,0 +1,131 @@
+// The nouns of the path: who asks, what arrived, what is asked, what was decided, what happened.
+// Types and one guard, shared by every layer; this file must never hold a decision.
+
+export type Era = 'legacy' | 'modern'
+
+export type JSONValue = null | boolean | number | string | readonly JSONValue[] | JSONObject
+export type JSONObject = { readonly [name: string]: JSONValue | undefined }
+
+/** A JSON-RPC id: a string, or an integer within ±(2^53 - 1). */
+export type RequestId = string | number
+
+/** Who is calling: the verified claims of one access token, nothing else. */
+export type Caller = {
+  readonly iss: string
+  readonly sub: string
+  /** `client_id`, else `azp`, else the empty string. */
+  readonly client: string
+  readonly scopes: ReadonlySet<string>
+  readonly roles: ReadonlySet<string>
+  /** Seconds since the epoch. */
+  readonly expiresAt: number
+}
+
+/** What arrived: one JSON-RPC message and the bytes it was parsed from. */
+export type Message = {
+  readonly bytes: Uint8Array
+  /** The same bytes, decoded. */
+  readonly text: string
+  readonly params: JSONObject
+} & (
+  | { readonly kind: 'request'; readonly id: RequestId; readonly method: string }
+  | { readonly kind: 'notification'; readonly method: string }
+  | { readonly kind: 'response'; readonly id: RequestId }
+)
+
+export type TargetKind = 'tool' | 'prompt' | 'resource' | 'template' | 'task'
+export type Target = { readonly kind: TargetKind; readonly name: string }
+
+/** Members of a result that hold a list, and what they list. */
+export type ListName = 'tools' | 'prompts' | 'resources' | 'resourceTemplates' | 'tasks'
+
+/** What is asked: the part of a request that a decision is made on. */
+export type Intent = {
+  readonly era: Era
+  readonly http: 'POST' | 'GET' | 'DELETE'
+  /** JSON-RPC method; `response` for an answer of the client, else `GET` or `DELETE`. */
+  readonly method: string
+  readonly id: RequestId | undefined
+  readonly targets: readonly Target[]
+  readonly list: ListName | undefined
+  /** The upstream's own session id, unsealed. */
+  readonly session: string | undefined
+  readonly protocolVersion: string | undefined
+  readonly message: Message | undefined
+  /** The result may be a task, whose owner must be remembered (R31). */
+  readonly mayCreateTask: boolean
+}
+
+declare const proof: unique symbol
+/** The right to reach the upstream. The proof is not exported: only `authorize` makes one. */
+export type Permit = {
+  readonly caller: Caller
+  readonly intent: Intent
+  readonly rule: string
+  readonly policyVersion: string
+  readonly [proof]: true
+}
+
+export type DenyMode = 'error' | 'hide' | 'challenge'
+
+/** Why a request was refused; `denials.ts` says how each is answered. */
+export type Reason =
+  | 'path_unknown'
+  | 'method_not_allowed'
+  | 'host_not_allowed'
+  | 'origin_not_allowed'
+  | 'http_version'
+  | 'request_target'
+  | 'duplicate_header'
+  | 'body_not_allowed'
+  | 'expectation'
+  | 'token_in_query'
+  | 'token_missing'
+  | 'token_invalid'
+  | 'token_expired'
+  | 'keys_unavailable'
+  | 'too_many_streams'
+  | 'media_type'
+  | 'content_encoding'
+  | 'not_acceptable'
+  | 'body_too_large'
+  | 'body_too_slow'
+  | 'not_json'
+  | 'invalid_message'
+  | 'duplicate_key'
+  | 'too_deep'
+  | 'batch'
+  | 'invalid_name'
+  | 'header_mismatch'
+  | 'envelope_missing'
+  | 'version_unsupported'
+  | 'method_unknown'
+  | 'session_unknown'
+  | 'target_denied'
+  | 'target_hidden'
+  | 'scope_insufficient'
+  | 'task_unknown'
+  | 'draining'
+  | 'upstream_refused'
+  | 'upstream_slow'
+  | 'upstream_broken'
+  | 'internal'
+
+/** A refusal: a value, never an exception. */
+export type Denial = {
+  readonly denied: Reason
+  /** One fact about the input, for the log; never shown unless the row of denials.ts shows it. */
+  readonly detail: string
+  readonly id?: RequestId | undefined
+  readonly era?: Era | undefined
+  readonly target?: Target | undefined
+  /** For `scope_insufficient`: all scopes the call needs. */
+  readonly scopes?: readonly string[] | undefined
+  readonly rule?: string | undefined
+  /** For `header_mismatch`: what the header said; for `version_unsupported`: what was asked. */
+  readonly got?: string | undefined
+}
+
+export function isDenial(value: object): value is Denial {
+  return 'denied' in value
+}
