@@ -21,6 +21,12 @@ export type Caller = {
   readonly expiresAt: number
 }
 
+/** The admitted head of a request: single headers by lower-case name. */
+export type Head = {
+  readonly http: 'POST' | 'GET' | 'DELETE'
+  readonly headers: ReadonlyMap<string, string>
+}
+
 /** What arrived: one JSON-RPC message and the bytes it was parsed from. */
 export type Message = {
   readonly bytes: Uint8Array
@@ -48,9 +54,8 @@ export type Intent = {
   readonly id: RequestId | undefined
   readonly targets: readonly Target[]
   readonly list: ListName | undefined
-  /** The upstream's own session id, unsealed. */
-  readonly session: string | undefined
-  readonly protocolVersion: string | undefined
+  /** The session id as the client sent it; undefined in the modern era and on initialize (T113). */
+  readonly sealedSession: string | undefined
   readonly message: Message | undefined
   /** The result may be a task, whose owner must be remembered (R31). */
   readonly mayCreateTask: boolean
@@ -61,9 +66,20 @@ declare const proof: unique symbol
 export type Permit = {
   readonly caller: Caller
   readonly intent: Intent
+  /** The upstream's own session id, opened for this caller. */
+  readonly session: string | undefined
+  /** Scopes of the token and of its roles. */
+  readonly scopes: ReadonlySet<string>
   readonly rule: string
-  readonly policyVersion: string
   readonly [proof]: true
+}
+
+/** The head of the upstream's answer; its body must be read or destroyed. */
+export type Answer = {
+  readonly status: number
+  /** By lower-case name; a header that came more than once is a list. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: AsyncIterable<Uint8Array> & { destroy(error?: Error): unknown }
 }
 
 export type DenyMode = 'error' | 'hide' | 'challenge'

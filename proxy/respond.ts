@@ -1,0 +1,49 @@
+// Writes refusals to the wire, for the path and for the routes beside it. A connection whose body was
+// not read is closed, and no more than a bounded part of that body is ever drained (T50).
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type ChallengeFacts, refuse } from './refuse.ts'
+import type { Denial } from './types.ts'
+
+const DRAIN_BYTES = 65_536
+
+/** Writes a denial; a body that was not read ends the connection, after a bounded drain (T50). */
+export async function writeRefusal(
+  denial: Denial,
+  request: IncomingMessage,
+  response: ServerResponse,
+  facts: ChallengeFacts,
+): Promise<void> {
+  const refusal = refuse(denial, facts)
+  const declared = Number(request.headers['content-length'] ?? '0')
+  const unread = !request.complete && (declared > DRAIN_BYTES || !(declared >= 0))
+  const chunked = !request.complete && request.headers['transfer-encoding'] !== undefined
+  const close = refusal.close || unread || chunked
+  const body = Buffer.from(refusal.body)
+  response.writeHead(refusal.status, {
+    ...refusal.headers,
+    'content-length': body.length,
+    ...(close ? { connection: 'close' } : {}),
+  })
+  response.write(body)
+  if (close && !request.complete) await drain(request)
+  response.end()
+}
+
+/** Lets a peer that is still sending see the answer instead of a reset: 64 KiB or 500 ms at most. */
+function drain(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    let seen = 0
+    const timer = setTimeout(resolve, 500)
+    const done = () => {
+      clearTimeout(timer)
+      request.pause()
+      resolve()
+    }
+    request.on('data', (chunk: Buffer) => {
+      seen += chunk.length
+      if (seen > DRAIN_BYTES) done()
+    })
+    request.once('end', done).once('close', done).once('error', done)
+  })
+}

@@ -1,0 +1,223 @@
+// The two listeners and their routes: the client side (the MCP path, the metadata documents, health)
+// and the admin side (health, readiness, metrics). Paths are compared byte for byte (T40, T42).
+
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { handle, type Path } from './pipeline.ts'
+import { writeRefusal } from './respond.ts'
+import { hasBody } from './stages/admit.ts'
+import type { Denial, JSONObject } from './types.ts'
+
+// T30-T33, T47, T122, T140: HTTP/1.1 only, strict parsing, bounded heads, heads in time.
+const HTTP_OPTIONS: ServerOptions = {
+  insecureHTTPParser: false,
+  requireHostHeader: true,
+  maxHeaderSize: 16_384,
+  headersTimeout: 10_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 5_000,
+}
+const MAX_HEADERS = 200
+
+/** What the client side serves beside the path. */
+export type ClientSide = {
+  readonly mcpPath: string
+  readonly metadataPaths: ReadonlySet<string>
+  readonly metadata: () => JSONObject
+  readonly origins: ReadonlySet<string>
+  readonly draining: () => boolean
+}
+
+/** Makes the client-side server; listen on it with `listen`. */
+export function clientServer(side: ClientSide, path: Path): Server {
+  const route = (request: IncomingMessage, response: ServerResponse) => {
+    routeClient(request, response, side, path).catch((error: unknown) => {
+      path.recorder.log.error({ error: String(error) }, 'a route failed')
+      response.destroy()
+    })
+  }
+  const server = createServer(HTTP_OPTIONS, route)
+  server.maxHeadersCount = MAX_HEADERS
+  // T45: the body is asked for after authentication, by the read stage.
+  server.on('checkContinue', route)
+  server.on('checkExpectation', (request, response) => {
+    refuse({ denied: 'expectation', detail: 'an unknown expectation' }, request, response, path)
+  })
+  server.on('clientError', answerBrokenRequest)
+  return server
+}
+
+async function routeClient(
+  request: IncomingMessage,
+  response: ServerResponse,
+  side: ClientSide,
+  path: Path,
+): Promise<void> {
+  const target = request.url ?? ''
+  const question = target.indexOf('?')
+  const route = question === -1 ? target : target.slice(0, question)
+  if (side.draining()) response.setHeader('connection', 'close')
+  if (!route.startsWith('/')) return deny('request_target', request, response, path)
+  if (route === side.mcpPath) {
+    allowOrigin(request, response, side)
+    if (request.method === 'OPTIONS') return preflight(request, response, side, path)
+    return handle(request, response, path)
+  }
+  if (hasBody(new Map(Object.entries(request.headers).map(([name, value]) => [name, `${value}`]))))
+    return deny('body_not_allowed', request, response, path)
+  if (side.metadataPaths.has(route)) return metadata(request, response, side, path)
+  if (route === '/health' && isRead(request)) return sendJSON(response, 200, { status: 'ok' })
+  return deny('path_unknown', request, response, path)
+}
+
+function isRead(request: IncomingMessage): boolean {
+  return request.method === 'GET' || request.method === 'HEAD'
+}
+
+function deny(
+  denied: Denial['denied'],
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: Path,
+): Promise<void> {
+  return refuse({ denied, detail: '' }, request, response, path)
+}
+
+function refuse(
+  denial: Denial,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: Path,
+): Promise<void> {
+  const facts = { metadataUrl: path.metadataUrl, scopes: path.policy().advertised }
+  return writeRefusal(denial, request, response, facts)
+}
+
+// R56: without the new names the v2 client silently falls back to the legacy era.
+const CORS_HEADERS =
+  'authorization, content-type, accept, mcp-protocol-version, mcp-method, mcp-name, mcp-session-id, last-event-id, traceparent'
+const CORS_EXPOSED = 'mcp-session-id, www-authenticate, retry-after'
+
+function allowOrigin(request: IncomingMessage, response: ServerResponse, side: ClientSide): void {
+  const { origin } = request.headers
+  if (origin === undefined || !side.origins.has(origin)) return
+  response.setHeader('access-control-allow-origin', origin)
+  response.setHeader('access-control-expose-headers', CORS_EXPOSED)
+  response.setHeader('vary', 'Origin')
+}
+
+/** A browser's question; the wildcard of allow-headers covers Mcp-Param-*, which no list can name. */
+async function preflight(
+  request: IncomingMessage,
+  response: ServerResponse,
+  side: ClientSide,
+  path: Path,
+): Promise<void> {
+  const { origin } = request.headers
+  if (hasBody(new Map(Object.entries(request.headers).map(([name, value]) => [name, `${value}`]))))
+    return deny('body_not_allowed', request, response, path)
+  if (origin === undefined || !side.origins.has(origin))
+    return deny('origin_not_allowed', request, response, path)
+  const asked = request.headers['access-control-request-headers']
+  const params = (typeof asked === 'string' ? asked.toLowerCase().split(',') : [])
+    .map((name) => name.trim())
+    .filter((name) => /^mcp-param-[a-z0-9-]{1,64}$/.test(name))
+  response
+    .writeHead(204, {
+      'access-control-allow-methods': 'POST, GET, DELETE, OPTIONS',
+      'access-control-allow-headers': [CORS_HEADERS, ...params].join(', '),
+      'access-control-max-age': '7200',
+    })
+    .end()
+}
+
+/** RFC 9728: open, cacheable, for any origin (R37). */
+async function metadata(
+  request: IncomingMessage,
+  response: ServerResponse,
+  side: ClientSide,
+  path: Path,
+): Promise<void> {
+  response.setHeader('access-control-allow-origin', '*')
+  response.setHeader('access-control-allow-methods', 'GET, HEAD, OPTIONS')
+  if (request.method === 'OPTIONS') {
+    response.writeHead(204, { 'access-control-allow-headers': '*' }).end()
+    return
+  }
+  if (!isRead(request)) return deny('method_not_allowed', request, response, path)
+  sendJSON(response, 200, side.metadata(), { 'cache-control': 'public, max-age=300' })
+}
+
+/** What the admin side answers from. */
+export type AdminSide = {
+  /** Why the proxy is not ready; empty when it is. */
+  readonly unready: () => Promise<readonly string[]>
+  readonly metrics: () => Promise<string>
+  readonly metricsType: string
+}
+
+/** Makes the admin-side server. */
+export function adminServer(side: AdminSide): Server {
+  const server = createServer(HTTP_OPTIONS, (request, response) => {
+    routeAdmin(request, response, side).catch(() => response.destroy())
+  })
+  server.on('clientError', answerBrokenRequest)
+  return server
+}
+
+async function routeAdmin(request: IncomingMessage, response: ServerResponse, side: AdminSide) {
+  const route = request.url?.split('?')[0]
+  if (!isRead(request)) return sendJSON(response, 405, { error: 'method not allowed' })
+  if (route === '/health') return sendJSON(response, 200, { status: 'ok' })
+  if (route === '/metrics') {
+    response.writeHead(200, { 'content-type': side.metricsType }).end(await side.metrics())
+    return
+  }
+  if (route !== '/ready') return sendJSON(response, 404, { error: 'not found' })
+  const waiting = await side.unready()
+  if (waiting.length === 0) return sendJSON(response, 200, { status: 'ready' })
+  sendJSON(response, 503, { status: 'not ready', waiting_for: waiting })
+}
+
+function sendJSON(
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers: Readonly<Record<string, string>> = { 'cache-control': 'no-store' },
+): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers })
+  response.end(JSON.stringify(body))
+}
+
+const BROKEN: ReadonlyMap<string, string> = new Map([
+  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
+  ['ERR_HTTP_REQUEST_TIMEOUT', '408 Request Timeout'],
+])
+
+/** T30-T34: what is not HTTP is told so once, and its connection ends. */
+function answerBrokenRequest(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const status = BROKEN.get(error.code ?? '') ?? '400 Bad Request'
+  socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
+}
+
+/** Listens, and gives the port; rejects with the system's error when it cannot. */
+export function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.removeListener('error', reject)
+      resolve((server.address() as AddressInfo).port) // a TCP server has an AddressInfo
+    })
+  })
+}

@@ -1,0 +1,77 @@
+// Stage 1: may this HTTP request be looked at at all? Method, target, Host, Origin and the headers
+// that must be single (L2). Nothing here may depend on who is calling.
+
+import type { IncomingMessage } from 'node:http'
+import type { Denial, Head, Reason } from '../types.ts'
+import { isLoopback } from '../values.ts'
+
+/** What the admission depends on. */
+export type Admission = {
+  /** Accepted `Host` values in lower case, with or without a port. */
+  readonly hosts: ReadonlySet<string>
+  readonly origins: ReadonlySet<string>
+  /** True when ALLOWED_HOSTS was not set: loopback names pass as well. */
+  readonly loopback: boolean
+}
+
+const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/
+// T55, R12: for these Node would keep the first or join them with a comma.
+const SINGLE = new Set([
+  'authorization',
+  'host',
+  'origin',
+  'content-type',
+  'content-encoding',
+  'content-length',
+  'transfer-encoding',
+  'last-event-id',
+  'traceparent',
+  'expect',
+])
+
+/** Admits the head of a request, or says why not. */
+export function admit(request: IncomingMessage, admission: Admission): Head | Denial {
+  if (request.httpVersion !== '1.1') return deny('http_version', `HTTP/${request.httpVersion}`)
+  const headers = new Map<string, string>()
+  const { rawHeaders } = request
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] ?? '').toLowerCase()
+    if (headers.has(name) && (SINGLE.has(name) || name.startsWith('mcp-')))
+      return deny('duplicate_header', `"${name}" is repeated`)
+    const value = rawHeaders[i + 1] ?? ''
+    const earlier = headers.get(name)
+    headers.set(name, earlier === undefined ? value : `${earlier}, ${value}`)
+  }
+  const host = (headers.get('host') ?? '').toLowerCase()
+  if (!hostAllowed(host, admission)) return deny('host_not_allowed', `Host "${host}"`)
+  const origin = headers.get('origin')
+  if (origin !== undefined && !admission.origins.has(origin))
+    return deny('origin_not_allowed', `Origin "${origin}"`)
+  const http = request.method
+  if (http !== 'POST' && http !== 'GET' && http !== 'DELETE')
+    return deny('method_not_allowed', `method ${http}`)
+  if (http !== 'POST' && hasBody(headers)) return deny('body_not_allowed', `${http} with a body`)
+  if (hasTokenInQuery(request.url ?? '')) return deny('token_in_query', 'access_token in the query')
+  return { http, headers }
+}
+
+function deny(denied: Reason, detail: string): Denial {
+  return { denied, detail }
+}
+
+function hostAllowed(host: string, admission: Admission): boolean {
+  const match = HOST.exec(host)
+  if (match?.[1] === undefined) return false
+  if (admission.hosts.has(host) || admission.hosts.has(match[1])) return true
+  return admission.loopback && isLoopback(match[1])
+}
+
+/** T36: DELETE, GET and OPTIONS with a body were the way to smuggle a second request. */
+export function hasBody(headers: ReadonlyMap<string, string>): boolean {
+  return headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0'
+}
+
+function hasTokenInQuery(target: string): boolean {
+  const at = target.indexOf('?')
+  return at !== -1 && new URLSearchParams(target.slice(at)).has('access_token')
+}

@@ -1,0 +1,52 @@
+// Stage 6: may they? The session must be the caller's, every target must be allowed. This is the
+// only file that makes a Permit, and without one nothing reaches the upstream.
+
+import type { Sealer } from '../identity/session.ts'
+import type { Policy, Verdict } from '../policy/engine.ts'
+import { judge } from '../policy/judge.ts'
+import type { TaskOwners } from '../policy/tasks.ts'
+import type { Caller, Denial, Intent, Permit, Target } from '../types.ts'
+
+/** Decides on an intent with one policy snapshot (T88). */
+export function authorize(
+  caller: Caller,
+  intent: Intent,
+  policy: Policy,
+  tasks: TaskOwners,
+  sealer: Sealer,
+): Permit | Denial {
+  const session =
+    intent.sealedSession === undefined ? undefined : sealer.open(intent.sealedSession, caller)
+  // T112, R54: another caller's, tampered and unknown are one answer.
+  if (intent.sealedSession !== undefined && session === undefined)
+    return { denied: 'session_unknown', detail: 'the session is not of this caller' }
+  // T18: an answer of the client makes sense only inside a session of its own.
+  if (intent.method === 'response' && session === undefined)
+    return { denied: 'invalid_message', detail: 'a response outside a session' }
+  let rule = 'authenticated'
+  for (const target of intent.targets) {
+    const verdict = judge(policy, tasks, caller, target)
+    if (!verdict.allow) return denial(verdict, target, intent)
+    rule = verdict.rule
+  }
+  // The one place where the proof is made; test/shape.test.ts holds it to that.
+  return { caller, intent, session, scopes: policy.scopesOf(caller), rule } as Permit
+}
+
+function denial(verdict: Verdict, target: Target, intent: Intent): Denial {
+  const { id, era } = intent
+  const facts = { id, era, target, rule: verdict.rule }
+  if (target.kind === 'task')
+    return { ...facts, denied: 'task_unknown', detail: 'the task is not of this caller' }
+  const { scopes, roles } = verdict.missing
+  // T104, R43: a challenge only where a scope alone would help, naming all that the call needs.
+  if (verdict.deny === 'challenge' && scopes.length > 0 && roles.length === 0)
+    return {
+      ...facts,
+      denied: 'scope_insufficient',
+      detail: `missing scopes: ${scopes.join(' ')}`,
+      scopes: verdict.scopes,
+    }
+  const denied = verdict.deny === 'hide' ? 'target_hidden' : 'target_denied'
+  return { ...facts, denied, detail: 'no rule allows it' }
+}

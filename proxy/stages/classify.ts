@@ -1,0 +1,174 @@
+// Stage 5: what is asked? The era, the method and the names, from the body alone; Mcp-* headers are
+// only cross-checked (law 5, R11-R16). What is not in the tables of eras.ts is unknown.
+
+import type { Denial, Era, Head, Intent, JSONObject, Message, RequestId, Target } from '../types.ts'
+import {
+  envelopeOf,
+  isObject,
+  METHODS,
+  type MethodRow,
+  MODERN_VERSION,
+  VERSION_KEY,
+} from '../wire/eras.ts'
+import { decodeHeaderValue } from '../wire/headers.ts'
+
+const MAX_NAME = 128
+const MAX_URI = 4_096
+const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities'
+const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks'
+
+type Asking = Extract<Message, { kind: 'request' | 'notification' }>
+
+/** Turns a message and its headers into an Intent, or says why not. */
+export function classify(head: Head, message: Message | undefined): Intent | Denial {
+  const sealedSession = head.headers.get('mcp-session-id')
+  if (message === undefined) return { ...bare(head, 'legacy', head.http), sealedSession }
+  if (message.kind === 'response')
+    return { ...bare(head, 'legacy', 'response'), message, id: undefined, sealedSession }
+  const envelope = envelopeOf(message.params)
+  const era: Era = envelope === undefined ? 'legacy' : 'modern'
+  const disagreement =
+    envelope === undefined
+      ? legacyDisagreement(head, message)
+      : modernDisagreement(head, message, envelope)
+  if (disagreement !== undefined) return { ...disagreement, id: idOf(message), era }
+  const row = METHODS[era].get(message.method)
+  if (row === undefined)
+    return { denied: 'method_unknown', detail: 'unknown method', id: idOf(message), era }
+  if ((message.kind === 'notification') !== message.method.startsWith('notifications/'))
+    return invalid(message, 'a request without an id, or a notification with one')
+  const targets = targetsOf(message, row)
+  if ('denied' in targets) return { ...targets, id: idOf(message), era }
+  return {
+    ...bare(head, era, message.method),
+    id: idOf(message),
+    message,
+    targets,
+    list: row.list,
+    sealedSession: era === 'modern' || message.method === 'initialize' ? undefined : sealedSession,
+    mayCreateTask: message.method === 'tools/call' && asksForTask(message.params, envelope),
+  }
+}
+
+function bare(head: Head, era: Era, method: string): Intent {
+  return {
+    era,
+    http: head.http,
+    method,
+    id: undefined,
+    targets: [],
+    list: undefined,
+    sealedSession: undefined,
+    message: undefined,
+    mayCreateTask: false,
+  }
+}
+
+function idOf(message: Message): RequestId | undefined {
+  return message.kind === 'request' ? message.id : undefined
+}
+
+function invalid(message: Message, detail: string): Denial {
+  return { denied: 'invalid_message', detail, id: idOf(message) }
+}
+
+/** A modern header over a legacy body: the upstream could read the era otherwise than we do. */
+function legacyDisagreement(head: Head, message: Asking): Denial | undefined {
+  if (head.headers.get('mcp-protocol-version') !== MODERN_VERSION) return undefined
+  if (message.kind === 'notification') return undefined
+  if (message.method === 'initialize')
+    return mismatch('initialize was sent with a modern MCP-Protocol-Version header', MODERN_VERSION)
+  return {
+    denied: 'envelope_missing',
+    detail: `the MCP-Protocol-Version header names ${MODERN_VERSION}, but params._meta does not`,
+  }
+}
+
+/** R11, T117: version, method and name of the headers must be those of the body. */
+function modernDisagreement(head: Head, message: Asking, envelope: JSONObject): Denial | undefined {
+  const version = envelope[VERSION_KEY]
+  if (typeof version !== 'string')
+    return { denied: 'envelope_missing', detail: `${VERSION_KEY} is not a string` }
+  const required = message.kind === 'request'
+  const checks: readonly (readonly [string, string])[] = [
+    ['mcp-protocol-version', version],
+    ['mcp-method', message.method],
+  ]
+  for (const [header, expected] of checks) {
+    const given = head.headers.get(header)
+    if (given === undefined ? required : given.trim() !== expected)
+      return mismatch(`the ${header} header is not what the body says`, given)
+  }
+  if (version !== MODERN_VERSION)
+    return { denied: 'version_unsupported', detail: 'unknown protocol revision', got: version }
+  return required ? nameDisagreement(head, message) : undefined
+}
+
+function nameDisagreement(head: Head, message: Asking): Denial | undefined {
+  const naming = METHODS.modern.get(message.method)?.names
+  if (naming === undefined) return undefined
+  const named = message.params[naming.member]
+  const given = head.headers.get('mcp-name')
+  if (given === undefined && named === undefined) return undefined
+  if (given !== undefined && decodeHeaderValue(given.trim()) === named) return undefined
+  return mismatch(`the mcp-name header is not params.${naming.member} of the body`, given)
+}
+
+function mismatch(detail: string, got: string | undefined): Denial {
+  return { denied: 'header_mismatch', detail, got }
+}
+
+function targetsOf(message: Asking, row: MethodRow): readonly Target[] | Denial {
+  const { params } = message
+  if (row.names !== undefined)
+    return named([{ kind: row.names.kind, name: params[row.names.member] }])
+  if (row.special === 'completion') {
+    const ref = isObject(params['ref']) ? params['ref'] : {}
+    if (ref['type'] === 'ref/prompt') return named([{ kind: 'prompt', name: ref['name'] }])
+    if (ref['type'] === 'ref/resource') return named([{ kind: 'template', name: ref['uri'] }])
+    return { denied: 'invalid_name', detail: '"ref.type" is neither ref/prompt nor ref/resource' }
+  }
+  if (row.special === 'listen') return listenTargets(params['notifications'])
+  return []
+}
+
+/** Every subscribed URI and task is decided on before the stream opens (R28, T120). */
+function listenTargets(filter: unknown): readonly Target[] | Denial {
+  const targets: { kind: Target['kind']; name: unknown }[] = []
+  for (const [member, kind] of [
+    ['resourceSubscriptions', 'resource'],
+    ['taskIds', 'task'],
+  ] as const) {
+    const names = isObject(filter) ? filter[member] : undefined
+    if (names === undefined) continue
+    if (!Array.isArray(names))
+      return { denied: 'invalid_name', detail: `"notifications.${member}" is not an array` }
+    targets.push(...names.map((name) => ({ kind, name })))
+  }
+  return named(targets)
+}
+
+/** T16, T21: names are strings of 1 to 128 characters (URIs 4,096) without control characters. */
+function named(
+  candidates: readonly { readonly kind: Target['kind']; readonly name: unknown }[],
+): readonly Target[] | Denial {
+  const targets: Target[] = []
+  for (const { kind, name } of candidates) {
+    const max = kind === 'resource' || kind === 'template' ? MAX_URI : MAX_NAME
+    if (typeof name !== 'string' || name === '' || name.length > max || hasControl(name))
+      return { denied: 'invalid_name', detail: `the ${kind} is not named by a plain string` }
+    targets.push({ kind, name })
+  }
+  return targets
+}
+
+function hasControl(name: string): boolean {
+  return /[\x00-\x1f\x7f-\x9f]/.test(name)
+}
+
+function asksForTask(params: JSONObject, envelope: JSONObject | undefined): boolean {
+  if (envelope === undefined) return Object.hasOwn(params, 'task')
+  const capabilities = envelope[CAPABILITIES_KEY]
+  const extensions = isObject(capabilities) ? capabilities['extensions'] : undefined
+  return isObject(extensions) && Object.hasOwn(extensions, TASKS_EXTENSION)
+}

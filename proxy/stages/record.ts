@@ -1,0 +1,159 @@
+// Stage 9: what happened. One log line and the metrics of each exchange, always, whatever became of
+// it. Arguments, tokens and session ids never enter; what fails here fails no request (law 11, 12).
+
+import { createHash } from 'node:crypto'
+import { type Log, shortHash, subjectFor } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Caller, Denial, Intent, Reason } from '../types.ts'
+import { METHODS } from '../wire/eras.ts'
+import { membersAt, valueStart } from '../wire/json.ts'
+
+/** The facts of one exchange, gathered along the path. Times in milliseconds, monotonic. */
+export type Exchange = {
+  readonly requestId: string
+  readonly traceId: string
+  readonly http: string
+  readonly startedAt: number
+  readonly requestBytes: number
+  caller?: Caller
+  intent?: Intent
+  denial?: Denial
+  rule?: string
+  policyVersion?: string
+  sentAt?: number
+  headAt?: number
+  status?: number
+  responseBytes?: number
+  aborted?: boolean
+  session?: string
+}
+
+/** What the record is written with. */
+export type Recorder = {
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly replica: string
+  readonly logSubject: 'hash' | 'plain' | 'none'
+}
+
+/** What became of an exchange. */
+export type OutcomeName = 'allowed' | 'denied' | 'failed' | 'aborted'
+
+const FAULTS: ReadonlySet<Reason> = new Set([
+  'upstream_refused',
+  'upstream_slow',
+  'upstream_broken',
+  'internal',
+])
+
+/** Writes one exchange; never throws. */
+export function record(exchange: Exchange, endedAt: number, recorder: Recorder): void {
+  try {
+    const outcome = outcomeOf(exchange)
+    measure(exchange, endedAt, outcome, recorder.metrics)
+    recorder.log.info(line(exchange, endedAt, outcome, recorder), 'exchange')
+  } catch (error) {
+    recorder.log.error({ error: String(error) }, 'an exchange could not be recorded')
+  }
+}
+
+function outcomeOf(exchange: Exchange): OutcomeName {
+  if (exchange.aborted === true) return 'aborted'
+  if (exchange.denial === undefined) return 'allowed'
+  return FAULTS.has(exchange.denial.denied) ? 'failed' : 'denied'
+}
+
+/** `denied` only when the proxy said no: a failed or aborted exchange had been allowed. */
+function decisionOf(outcome: OutcomeName, exchange: Exchange): 'allowed' | 'denied' {
+  if (outcome === 'denied') return 'denied'
+  return exchange.rule === undefined ? 'denied' : 'allowed'
+}
+
+function line(exchange: Exchange, endedAt: number, outcome: OutcomeName, recorder: Recorder) {
+  const { caller, intent, denial } = exchange
+  return {
+    request_id: exchange.requestId,
+    trace_id: exchange.traceId,
+    replica: recorder.replica,
+    issuer: caller?.iss,
+    subject: caller && subjectFor(caller, recorder.logSubject),
+    client: caller?.client,
+    roles: caller && [...caller.roles],
+    method: methodOf(exchange),
+    target: (denial?.target ?? intent?.targets[0])?.name,
+    era: intent?.era ?? denial?.era,
+    decision: decisionOf(outcome, exchange),
+    outcome,
+    reason: reasonOf(exchange, outcome),
+    detail: denial?.detail,
+    rule: exchange.rule ?? denial?.rule,
+    policy_version: exchange.policyVersion,
+    status: exchange.status,
+    duration_ms: rounded(endedAt - exchange.startedAt),
+    upstream_ms: upstreamMs(exchange),
+    request_bytes: exchange.requestBytes,
+    response_bytes: exchange.responseBytes ?? 0,
+    session: intent?.sealedSession === undefined ? undefined : shortHash(intent.sealedSession),
+    arguments_sha256: argumentsHash(intent),
+  }
+}
+
+function reasonOf(exchange: Exchange, outcome: OutcomeName): string {
+  return exchange.denial?.denied ?? outcome
+}
+
+function methodOf({ http, intent }: Exchange): string {
+  return intent?.method ?? http
+}
+
+function upstreamMs({ sentAt, headAt }: Exchange): number | undefined {
+  return sentAt === undefined || headAt === undefined ? undefined : rounded(headAt - sentAt)
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000
+}
+
+/** SHA-256 over the bytes of `params.arguments` as they came; the arguments themselves are not kept. */
+function argumentsHash(intent: Intent | undefined): string | undefined {
+  const message = intent?.message
+  if (message === undefined || !Object.hasOwn(message.params, 'arguments')) return undefined
+  const { text } = message
+  const params = membersAt(text, valueStart(text, 0)).get('params')
+  const span = params && membersAt(text, params.start).get('arguments')
+  if (span === undefined) return undefined
+  return createHash('sha256').update(text.slice(span.start, span.end)).digest('hex')
+}
+
+function measure(
+  exchange: Exchange,
+  endedAt: number,
+  outcome: OutcomeName,
+  metrics: Metrics,
+): void {
+  const { intent, startedAt, sentAt, headAt, denial } = exchange
+  const known = intent !== undefined && METHODS[intent.era].has(intent.method)
+  const method = known ? intent.method : '_other'
+  metrics.requests.inc({
+    method,
+    decision: decisionOf(outcome, exchange),
+    reason: reasonOf(exchange, outcome),
+  })
+  metrics.overhead.observe(((sentAt ?? endedAt) - startedAt) / 1_000)
+  if (sentAt !== undefined && headAt !== undefined)
+    metrics.upstream.observe((headAt - sentAt) / 1_000)
+  metrics.operation.observe(
+    {
+      mcp_method_name: method,
+      gen_ai_tool_name: toolLabel(exchange),
+      error_type: outcome === 'allowed' ? '' : (denial?.denied ?? outcome),
+    },
+    (endedAt - startedAt) / 1_000,
+  )
+}
+
+/** The name in the policy file that allowed the tool, so that callers cannot make label values. */
+function toolLabel({ intent, rule }: Exchange): string {
+  if (intent?.targets[0]?.kind !== 'tool') return ''
+  return rule?.startsWith('tools.') === true ? rule.slice('tools.'.length) : '_other'
+}

@@ -1,0 +1,179 @@
+// From a Config to a running proxy: the parts are made once, wired, and handed to the servers.
+// The upstream may be down and the keys not loaded: then it is up, but not ready.
+
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Pool } from 'undici'
+import type { Config } from './config.ts'
+import { closed, drain } from './drain.ts'
+import { TokenCache } from './identity/cache.ts'
+import { createVerifier, type Identity } from './identity/create.ts'
+import type { KeySource, RefreshFacts, RefreshResult } from './identity/keys.ts'
+import { metadataPaths, metadataUrl, protectedResource } from './identity/metadata.ts'
+import { createSealer } from './identity/session.ts'
+import type { Log } from './observe/log.ts'
+import { createMetrics, type Metrics } from './observe/metrics.ts'
+import type { Path } from './pipeline.ts'
+import type { Policy } from './policy/engine.ts'
+import { PolicySource } from './policy/source.ts'
+import { OpenStreams } from './policy/streams.ts'
+import { TaskOwners } from './policy/tasks.ts'
+import { reachable, upstreamPool } from './pool.ts'
+import { adminServer, clientServer, listen } from './server.ts'
+import { audienceOf } from './values.ts'
+
+/** A proxy that is listening. */
+export type Running = {
+  readonly port: number
+  readonly adminPort: number
+  /** What it still waits for; empty when ready. */
+  unready(): Promise<readonly string[]>
+  reloadPolicy(): void
+  /** Not ready, drain, close: resolves within the drain budget (T135). */
+  stop(graceMs: number): Promise<void>
+}
+
+const BODY_TIMEOUT_MS = 30_000
+
+/** Starts both listeners; rejects with the system's error when a port cannot be had. */
+export async function start(
+  config: Config,
+  policy: Policy,
+  log: Log,
+  version: string,
+): Promise<Running> {
+  const metrics = createMetrics(version)
+  const identity = createVerifier(config, reportKeys(log, metrics))
+  const { keys } = identity
+  const source = policySource(config, policy, log, metrics)
+  const streams = new OpenStreams(config.maxStreamsPerCaller, config.maxStreams)
+  const pool = upstreamPool(config)
+  const path = wire(config, log, metrics, { identity, source, streams, pool })
+  scrapeState(metrics, keys, streams)
+  let draining = false
+  const unready = async () => [
+    ...(draining ? ['the end of this process'] : []),
+    ...(keys === undefined || keys.ready ? [] : ['signing keys']),
+    ...((await reachable(config.upstream)) ? [] : ['the upstream']),
+  ]
+  const resource = audienceOf(config.publicUrl)
+  const client = clientServer(
+    {
+      mcpPath: config.publicUrl.pathname,
+      metadataPaths: new Set(metadataPaths(resource)),
+      metadata: () =>
+        protectedResource({
+          publicUrl: resource,
+          issuer: config.issuer,
+          scopes: source.current.advertised,
+          name: 'toolstile',
+        }),
+      origins: path.admission.origins,
+      draining: () => draining,
+    },
+    path,
+  )
+  const admin = adminServer({
+    unready,
+    metrics: () => metrics.scrape(),
+    metricsType: metrics.registry.contentType,
+  })
+  keys?.start()
+  const close = async () => {
+    source.close()
+    await Promise.allSettled([keys?.close(), pool.destroy(), closed(client), closed(admin)])
+  }
+  try {
+    const port = await listen(client, config.host, config.port)
+    const adminPort = await listen(admin, config.adminHost, config.adminPort)
+    const stop = async (graceMs: number) => {
+      draining = true
+      await drain(client, streams, graceMs, config.drainTimeoutMs)
+      await close()
+    }
+    return { port, adminPort, unready, reloadPolicy: () => source.reload(), stop }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+type Parts = {
+  readonly identity: Identity
+  readonly source: PolicySource
+  readonly streams: OpenStreams
+  readonly pool: Pool
+}
+
+function wire(config: Config, log: Log, metrics: Metrics, parts: Parts): Path {
+  const clockSkewS = config.clockSkewMs / 1_000
+  const { verifier, keys } = parts.identity
+  const cache = new TokenCache({
+    verifier,
+    keys,
+    now: () => Date.now(),
+    clockSkewS,
+    onLookup: (result) => metrics.tokenCache.inc({ result }),
+  })
+  const named = config.allowedHosts.map((host) => host.toLowerCase())
+  return {
+    admission: {
+      hosts: new Set(named.length > 0 ? named : [config.publicUrl.host, config.publicUrl.hostname]),
+      origins: new Set(config.allowedOrigins),
+      loopback: named.length === 0,
+    },
+    verify: (token) => cache.verify(token),
+    limits: {
+      maxBytes: config.maxBody,
+      maxDepth: config.maxDepth,
+      timeoutMs: BODY_TIMEOUT_MS,
+    },
+    policy: () => parts.source.current,
+    tasks: new TaskOwners(),
+    streams: parts.streams,
+    sealer: createSealer(config.sessionKey ?? randomBytes(32)),
+    pool: parts.pool,
+    upstreamPath: config.upstream.path,
+    metadataUrl: metadataUrl(audienceOf(config.publicUrl)),
+    clockSkewS,
+    recorder: { log, metrics, replica: hostname(), logSubject: config.logSubject },
+  }
+}
+
+function reportKeys(log: Log, metrics: Metrics) {
+  return (result: RefreshResult, facts: RefreshFacts) => {
+    metrics.jwksRefresh.inc({ result })
+    if (result === 'error') log.warn({ detail: facts.detail }, 'the key set could not be loaded')
+    if (result === 'ok') log.info({ thumbprints: facts.thumbprints }, 'the key set changed')
+  }
+}
+
+function policySource(config: Config, policy: Policy, log: Log, metrics: Metrics): PolicySource {
+  metrics.policyInfo.set({ version: policy.version }, 1)
+  const source: PolicySource = new PolicySource(
+    policy,
+    config.policyFile,
+    config.deny,
+    (loaded) => {
+      if ('problems' in loaded) {
+        metrics.policyReload.inc({ result: 'error' })
+        log.error({ problems: loaded.problems }, 'the policy file is bad; the last good one stays')
+        return
+      }
+      metrics.policyReload.inc({ result: 'ok' })
+      metrics.policyInfo.reset()
+      metrics.policyInfo.set({ version: loaded.policy.version }, 1)
+      const { version } = loaded.policy
+      log.info({ policy_version: version, warnings: loaded.warnings }, 'the policy was reloaded')
+    },
+  )
+  return source
+}
+
+function scrapeState(metrics: Metrics, keys: KeySource | undefined, streams: OpenStreams): void {
+  metrics.onScrape(() => {
+    metrics.openStreams.set(streams.open)
+    const age = keys?.ageSeconds() ?? 0
+    metrics.jwksAge.set(Number.isFinite(age) ? age : -1)
+  })
+}

@@ -1,0 +1,44 @@
+// The head and the whole body of an answer, as they may reach the client: a header allow-list, and
+// text that is valid UTF-8 within a bound. No header of the upstream passes by default (T109).
+
+import type { Answer, Era } from '../types.ts'
+
+/** Headers for the client; the body is ours to describe, and so is its caching (T105). */
+export function headersFor(
+  answer: Answer,
+  era: Era,
+  contentType: 'application/json' | 'text/event-stream',
+  seal: (session: string) => string,
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    'content-type': contentType,
+    'cache-control': 'private, no-store',
+    vary: 'Authorization, Origin',
+  }
+  if (contentType === 'text/event-stream') headers['x-accel-buffering'] = 'no'
+  const session = answer.headers['mcp-session-id']
+  if (typeof session === 'string' && era === 'legacy') headers['mcp-session-id'] = seal(session)
+  const { allow, 'retry-after': retryAfter } = answer.headers
+  if (typeof allow === 'string' && /^[A-Z, ]{1,64}$/.test(allow)) headers['allow'] = allow
+  if (typeof retryAfter === 'string' && /^\d{1,6}$/.test(retryAfter))
+    headers['retry-after'] = retryAfter
+  return headers
+}
+
+/** Reads a whole body as text; undefined when it is larger than `maxBytes` or not UTF-8. */
+export async function readText(answer: Answer, maxBytes: number): Promise<string | undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  let text = ''
+  let total = 0
+  try {
+    for await (const chunk of answer.body) {
+      total += chunk.length
+      if (total > maxBytes) return undefined
+      text += decoder.decode(chunk, { stream: true })
+    }
+    return text + decoder.decode()
+  } catch (error) {
+    if (error instanceof TypeError) return undefined
+    throw error
+  }
+}

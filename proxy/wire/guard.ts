@@ -1,0 +1,243 @@
+// Watches one JSON text that is too large or too live to buffer, and stops it when it holds a list.
+// It keeps a few hundred bytes whatever passes; it must never pass the first entry of a list.
+
+import { CacheMembers, isCacheMember, Snippet } from './held.ts'
+import { type CacheRule, isDisguised, isListLike } from './lists.ts'
+
+/** The text must not reach the client: it holds a list, or cannot be told from one that does. */
+export class ListInStreamError extends Error {
+  readonly code = 'ERR_LIST_IN_STREAM'
+}
+
+const MAX_DEPTH = 1_000
+/** Longer raw names cannot fold to a watched one: 17 characters escape to 204 bytes at most. */
+const MAX_NAME = 256
+/** What a container is; names are read only in those that are not `other`. */
+type Role = 'other' | 'array' | 'top' | 'result' | 'params' | 'error' | 'data'
+/** What the next byte may be. */
+type State =
+  | 'start'
+  | 'name_or_end'
+  | 'name'
+  | 'in_name'
+  | 'colon'
+  | 'value'
+  | 'value_or_end'
+  | 'in_string'
+  | 'scalar'
+  | 'next'
+  | 'done'
+
+/** Scans one JSON text as it passes, in any chunking, and throws when it holds a list (T95, T126). */
+export class ListGuard {
+  readonly #cache: CacheMembers | undefined
+  readonly #roles: Role[] = []
+  #role: Role = 'other'
+  #state: State = 'start'
+  #escaped = false
+  #resultSeen = false
+  /** The unescaped name whose value comes next, in a watched container only. */
+  #name = ''
+  readonly #raw = new Snippet(MAX_NAME)
+  /** The value of a cache member is held back. */
+  #isHolding = false
+  #out: Uint8Array[] = []
+  /** Bytes of the current chunk before this index have left or were replaced. */
+  #sent = 0
+
+  constructor(options: { readonly cache: CacheRule | undefined }) {
+    this.#cache = options.cache && new CacheMembers(options.cache)
+  }
+
+  /** Returns the bytes to pass on, or throws `ERR_LIST_IN_STREAM`; nothing of the chunk may pass then. */
+  push(bytes: Uint8Array): Uint8Array[] {
+    this.#out = []
+    this.#sent = 0
+    let i = 0
+    while (i < bytes.length) {
+      const state = this.#state
+      if (state === 'in_string' || state === 'in_name') i = this.#string(bytes, i)
+      else i = this.#token(bytes, i, bytes[i] as number) // i is within bounds
+    }
+    if (this.#cache === undefined) return [bytes]
+    const rest = bytes.subarray(this.#sent)
+    if (this.#isHolding) this.#cache.hold(rest)
+    else this.#emit(rest)
+    return this.#out
+  }
+
+  /** Ends the text; throws when it is not one complete object. */
+  end(): Uint8Array[] {
+    if (this.#state !== 'done') throw trip('text is incomplete')
+    return []
+  }
+
+  /** Takes one byte, or more, outside of strings and returns where to go on. */
+  #token(bytes: Uint8Array, i: number, byte: number): number {
+    if (this.#state === 'scalar') return this.#scalar(bytes, i)
+    if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) return i + 1
+    switch (this.#state) {
+      case 'value_or_end':
+        if (byte === 0x5d) return this.#close(bytes, i, byte)
+        return this.#value(bytes, i, byte)
+      case 'value':
+        return this.#value(bytes, i, byte)
+      case 'name_or_end':
+        if (byte === 0x7d) return this.#close(bytes, i, byte)
+        return this.#startName(i, byte)
+      case 'name':
+        return this.#startName(i, byte)
+      case 'colon':
+        if (byte !== 0x3a) throw trip('text is not JSON')
+        this.#state = 'value'
+        return i + 1
+      case 'next':
+        if (byte !== 0x2c) return this.#close(bytes, i, byte)
+        this.#state = this.#role === 'array' ? 'value' : 'name'
+        return i + 1
+      case 'start':
+        if (byte !== 0x7b) throw trip('text is not an object')
+        return this.#open('top', i)
+      default:
+        throw trip('text goes on after its end')
+    }
+  }
+
+  #value(bytes: Uint8Array, i: number, byte: number): number {
+    const opens = byte === 0x7b || byte === 0x5b
+    const watched = this.#role !== 'other' && this.#role !== 'array'
+    if (watched) this.#checkValue(opens, byte === 0x7b)
+    if (opens) return this.#open(byte === 0x5b ? 'array' : this.#childRole(), i)
+    if (this.#role === 'result' && this.#cache?.begin(this.#name) === true) {
+      this.#isHolding = true
+      this.#emitUntil(bytes, i)
+    }
+    this.#state = byte === 0x22 ? 'in_string' : 'scalar'
+    if (byte !== 0x22 && !isScalar(byte)) throw trip('text is not JSON')
+    return i + 1
+  }
+
+  /** Refuses lists, and what would make another member the result (T95, T96). */
+  #checkValue(opens: boolean, isObject: boolean): void {
+    if (opens && isListLike(this.#name)) throw trip('a list is where none belongs')
+    if (this.#role === 'top') {
+      if (this.#name === 'result' && !isObject) throw trip('the result is not an object')
+      if (this.#name === 'params' && opens && !isObject) throw trip('the params are not an object')
+      return
+    }
+    const isCache = this.#role === 'result' && this.#cache !== undefined
+    if (isCache && opens && isCacheMember(this.#name)) throw trip('a cache member is no scalar')
+  }
+
+  #childRole(): Role {
+    const name = this.#name
+    if (this.#role === 'error' && name === 'data') return 'data'
+    if (this.#role !== 'top') return 'other'
+    return name === 'result' || name === 'params' || name === 'error' ? name : 'other'
+  }
+
+  #open(role: Role, i: number): number {
+    if (this.#roles.length >= MAX_DEPTH) throw trip('text is nested too deeply')
+    this.#roles.push(this.#role)
+    this.#role = role
+    this.#state = role === 'array' ? 'value_or_end' : 'name_or_end'
+    return i + 1
+  }
+
+  #close(bytes: Uint8Array, i: number, byte: number): number {
+    if (byte !== (this.#role === 'array' ? 0x5d : 0x7d)) throw trip('text is not JSON')
+    if (this.#role === 'result' && this.#cache !== undefined) {
+      this.#emitUntil(bytes, i)
+      this.#emit(this.#cache.missing(this.#state === 'name_or_end'))
+    }
+    this.#role = this.#roles.pop() ?? 'other'
+    this.#state = this.#roles.length === 0 ? 'done' : 'next'
+    return i + 1
+  }
+
+  #startName(i: number, byte: number): number {
+    if (byte !== 0x22) throw trip('text is not JSON')
+    this.#state = 'in_name'
+    this.#raw.clear()
+    return i + 1
+  }
+
+  /** Skips to the end of a string, or of the chunk; only watched names are looked at. */
+  #string(bytes: Uint8Array, from: number): number {
+    const isName = this.#state === 'in_name'
+    const low = this.#escaped ? from + 1 : from
+    let quote = findQuote(bytes, low)
+    while (quote >= 0 && isEscaped(bytes, quote, low)) quote = findQuote(bytes, quote + 1)
+    const stop = quote < 0 ? bytes.length : quote
+    this.#escaped = quote < 0 && isEscaped(bytes, stop, low)
+    if (isName && this.#role !== 'other') this.#raw.add(bytes.subarray(from, stop))
+    if (quote < 0) return stop
+    if (isName) this.#endName()
+    else this.#endValue(bytes, quote + 1)
+    return quote + 1
+  }
+
+  #endName(): void {
+    this.#state = 'colon'
+    if (this.#role === 'other') return
+    const name = this.#raw.parse('"')
+    if (name === undefined && !this.#raw.isTooLong) throw trip('text is not JSON')
+    this.#name = typeof name === 'string' ? name : ''
+    if (this.#role !== 'top') return
+    if (isDisguised(this.#name)) throw trip('a member passes for one of the envelope')
+    if (this.#name !== 'result') return
+    if (this.#resultSeen) throw trip('there are two results')
+    this.#resultSeen = true
+  }
+
+  #scalar(bytes: Uint8Array, from: number): number {
+    let i = from
+    while (i < bytes.length && isScalar(bytes[i] as number)) i++ // i is within bounds
+    if (i < bytes.length) this.#endValue(bytes, i)
+    return i
+  }
+
+  #endValue(bytes: Uint8Array, end: number): void {
+    this.#state = 'next'
+    if (!this.#isHolding || this.#cache === undefined) return
+    this.#cache.hold(bytes.subarray(this.#sent, end))
+    const value = this.#cache.finish()
+    if (value === undefined) throw trip('the type of the result is too long')
+    this.#emit(value)
+    this.#sent = end
+    this.#isHolding = false
+  }
+
+  #emitUntil(bytes: Uint8Array, end: number): void {
+    this.#emit(bytes.subarray(this.#sent, end))
+    this.#sent = end
+  }
+
+  #emit(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#out.push(bytes)
+  }
+}
+
+function trip(fact: string): ListInStreamError {
+  return new ListInStreamError(fact)
+}
+
+/** Most names and many values are short, where a loop beats the call of `indexOf`. */
+function findQuote(bytes: Uint8Array, from: number): number {
+  const near = Math.min(from + 24, bytes.length)
+  for (let i = from; i < near; i++) if (bytes[i] === 0x22) return i
+  return near === bytes.length ? -1 : bytes.indexOf(0x22, near)
+}
+
+/** Tells whether an odd run of backslashes, not reaching below `low`, ends before `at`. */
+function isEscaped(bytes: Uint8Array, at: number, low: number): boolean {
+  let before = at - 1
+  while (before >= low && bytes[before] === 0x5c) before--
+  return (at - before) % 2 === 0
+}
+
+/** A byte of a number, `true`, `false` or `null`; the client's parser judges the rest. */
+function isScalar(byte: number): boolean {
+  if (byte >= 0x61) return byte <= 0x7a
+  return (byte >= 0x2d && byte <= 0x39 && byte !== 0x2f) || byte === 0x2b || byte === 0x45
+}

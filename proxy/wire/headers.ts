@@ -1,0 +1,68 @@
+// Header values: the `=?base64?…?=` sentinel of Mcp-Name and Mcp-Param-* (R11), reused for identity
+// values, so that what is not plain printable ASCII can be neither ambiguous nor an injection (T57).
+
+const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
+const SENTINEL = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/
+
+/** Decodes a header value; undefined when it has invalid characters or a bad sentinel (R11, T117). */
+export function decodeHeaderValue(value: string): string | undefined {
+  const sentinel = SENTINEL.exec(value)
+  if (sentinel?.[1] === undefined) {
+    const broken = value.startsWith('=?base64?') && value.endsWith('?=')
+    return PLAIN.test(value) && !broken ? value : undefined
+  }
+  try {
+    const bytes = Uint8Array.from(atob(sentinel[1]), (char) => char.charCodeAt(0))
+    if (toBase64(bytes) !== sentinel[1]) return undefined
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** Encodes any string as one header value: as it is when plain, else as a sentinel. */
+export function encodeHeaderValue(value: string): string {
+  if (PLAIN.test(value) && !value.startsWith('=?')) return value
+  return `=?base64?${toBase64(new TextEncoder().encode(value))}?=`
+}
+
+/** Joins words with a space; a word with a character outside RFC 6749 scope-token is a sentinel. */
+export function encodeWords(words: Iterable<string>): string {
+  return [...words]
+    .map((word) =>
+      /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(word) ? encodeHeaderValue(word) : wrap(word),
+    )
+    .join(' ')
+}
+
+function wrap(word: string): string {
+  return `=?base64?${toBase64(new TextEncoder().encode(word))}?=`
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let binary = ''
+  for (const byte of bytes) binary += String.fromCharCode(byte)
+  return btoa(binary)
+}
+
+/** The essence of a media type in lower case and its charset, or undefined when malformed (T27, T28, T97). */
+export function mediaType(
+  value: string | undefined,
+): { readonly essence: string; readonly charset: string } | undefined {
+  if (value === undefined || value.includes(',')) return undefined
+  const [essence = '', ...parameters] = value.split(';').map((part) => part.trim().toLowerCase())
+  if (!/^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/.test(essence)) return undefined
+  let charset = ''
+  for (const parameter of parameters) {
+    const [name = '', given = ''] = parameter.split('=').map((part) => part.trim())
+    if (name !== 'charset') continue
+    if (charset !== '') return undefined
+    charset = given.replace(/^"(.*)"$/, '$1')
+  }
+  return { essence, charset }
+}
+
+/** True when a charset parameter is absent, empty or UTF-8 (T9, T10). */
+export function isUtf8(charset: string): boolean {
+  return charset === '' || charset === 'utf-8' || charset === 'utf8'
+}

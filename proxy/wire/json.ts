@@ -1,0 +1,230 @@
+// Strict JSON: one reading of the bytes that no other parser can disagree with, and where each
+// member lies in the text. It must never recurse, repair, or re-serialise what it was given.
+
+import type { JSONValue } from '../types.ts'
+
+export type Parsed = { readonly ok: true; readonly text: string; readonly value: JSONValue }
+export type Fault = {
+  readonly ok: false
+  readonly fault:
+    | 'not_utf8'
+    | 'bom'
+    | 'syntax'
+    | 'duplicate_key'
+    | 'too_deep'
+    | 'too_many_members'
+    | 'forbidden_key'
+  /** A constant sentence: it never quotes the input. */
+  readonly detail: string
+}
+
+/** A value in the text, as UTF-16 indices; `end` is exclusive. */
+export type Span = { readonly start: number; readonly end: number }
+export type MemberSpan = Span & { readonly keyStart: number }
+
+const DETAILS: { readonly [fault in Fault['fault']]: string } = {
+  not_utf8: 'text is not UTF-8',
+  bom: 'text starts with a byte order mark',
+  syntax: 'text is not JSON',
+  duplicate_key: 'a member name appears twice in one object',
+  too_deep: 'text is nested too deeply',
+  too_many_members: 'an object has too many members',
+  forbidden_key: 'a member is named "__proto__"',
+}
+const ENVELOPE_DEPTH = 3
+const MAX_ENVELOPE_MEMBERS = 1_000
+const MAX_MEMBERS = 100_000
+/** Up to here a linear scan beats building a set. */
+const FEW = 16
+const QUOTE = 0x22
+const COMMA = 0x2c
+const BACKSLASH = 0x5c
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Decodes and parses one JSON text, refusing what parsers read differently (T1-T14, T20, R9, R18). */
+export function parseStrict(bytes: Uint8Array, maxDepth: number): Parsed | Fault {
+  let text: string
+  try {
+    text = decoder.decode(bytes)
+  } catch {
+    return fault('not_utf8')
+  }
+  return parseText(text, maxDepth)
+}
+
+/** Parses text that was decoded already, as strictly as `parseStrict` does. */
+export function parseText(text: string, maxDepth: number): Parsed | Fault {
+  if (text.charCodeAt(0) === 0xfeff) return fault('bom')
+  const found = scan(text, maxDepth)
+  if (found !== undefined) return fault(found)
+  try {
+    // JSON.parse yields JSON values only.
+    return { ok: true, text, value: JSON.parse(text) as JSONValue }
+  } catch {
+    return fault('syntax')
+  }
+}
+
+/** Returns the index of the first character at or after `i` that is not JSON white space. */
+export function valueStart(text: string, i: number): number {
+  while (isSpace(text.charCodeAt(i))) i++
+  return i
+}
+
+/** Finds the members of the object that starts at `start` of text that `parseText` accepted. */
+export function membersAt(text: string, start: number): Map<string, MemberSpan> {
+  const members = new Map<string, MemberSpan>()
+  let i = valueStart(text, start + 1)
+  while (text.charCodeAt(i) !== CLOSE_BRACE) {
+    const keyStart = i
+    const keyEnd = stringEnd(text, i)
+    if (keyEnd < 0) throw new TypeError('text was not validated')
+    const from = valueStart(text, valueStart(text, keyEnd) + 1)
+    const end = valueEnd(text, from)
+    members.set(nameAt(text, keyStart, keyEnd), { keyStart, start: from, end })
+    i = nextItem(text, end)
+  }
+  return members
+}
+
+/** Finds the elements of the array that starts at `start` of text that `parseText` accepted. */
+export function elementsAt(text: string, start: number): Span[] {
+  const elements: Span[] = []
+  let i = valueStart(text, start + 1)
+  while (text.charCodeAt(i) !== CLOSE_BRACKET) {
+    if (i >= text.length) throw new TypeError('text was not validated')
+    const end = valueEnd(text, i)
+    elements.push({ start: i, end })
+    i = nextItem(text, end)
+  }
+  return elements
+}
+
+function fault(kind: Fault['fault']): Fault {
+  return { ok: false, fault: kind, detail: DETAILS[kind] }
+}
+
+/** The names of one open object: on the shared stack while few, in a set when many. */
+type Level = { isObject: boolean; base: number; count: number; set: Set<string> | undefined }
+
+/**
+ * Bounds depth and members and finds repeated names. It knows no grammar: on text that is not
+ * JSON its answer may be any, and JSON.parse has the last word.
+ */
+function scan(text: string, maxDepth: number): Fault['fault'] | undefined {
+  const names: string[] = []
+  const levels: Level[] = []
+  let depth = 0
+  let level: Level | undefined
+  let nameNext = false
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === QUOTE) {
+      const end = stringEnd(text, i)
+      if (end < 0) return 'syntax'
+      if (nameNext && level !== undefined) {
+        const found = addName(text, i, end, level, depth, names)
+        if (found !== undefined) return found
+        nameNext = false
+      }
+      i = end - 1
+    } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      if (++depth > maxDepth) return 'too_deep'
+      level = { isObject: code === OPEN_BRACE, base: names.length, count: 0, set: undefined }
+      levels.push(level)
+      nameNext = level.isObject
+    } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
+      if (level === undefined) return 'syntax'
+      names.length = level.base
+      levels.pop()
+      level = levels[--depth - 1]
+      nameNext = false
+    } else if (code === COMMA) {
+      nameNext = level?.isObject === true
+    }
+  }
+  return undefined
+}
+
+function addName(
+  text: string,
+  start: number,
+  end: number,
+  level: Level,
+  depth: number,
+  names: string[],
+): Fault['fault'] | undefined {
+  const limit = depth <= ENVELOPE_DEPTH ? MAX_ENVELOPE_MEMBERS : MAX_MEMBERS
+  if (++level.count > limit) return 'too_many_members'
+  let name: string
+  try {
+    name = nameAt(text, start, end)
+  } catch {
+    return 'syntax'
+  }
+  if (name === '__proto__') return 'forbidden_key'
+  if (level.set !== undefined) {
+    if (level.set.has(name)) return 'duplicate_key'
+    level.set.add(name)
+    return undefined
+  }
+  for (let n = level.base; n < names.length; n++) if (names[n] === name) return 'duplicate_key'
+  names.push(name)
+  if (level.count === FEW) level.set = new Set(names.slice(level.base))
+  return undefined
+}
+
+/** The name between the quotes at `start` and before `end`, unescaped (T3). */
+function nameAt(text: string, start: number, end: number): string {
+  const raw = text.slice(start + 1, end - 1)
+  // A JSON string parses to a string.
+  return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw
+}
+
+/** The index after the string that opens at `open`, or -1; runs of backslashes are counted once. */
+function stringEnd(text: string, open: number): number {
+  let quote = open
+  for (;;) {
+    quote = text.indexOf('"', quote + 1)
+    if (quote < 0) return -1
+    let before = quote - 1
+    while (text.charCodeAt(before) === BACKSLASH) before--
+    if ((quote - before) % 2 === 1) return quote + 1
+  }
+}
+
+/** The index after the value that starts at `start`. */
+function valueEnd(text: string, start: number): number {
+  let depth = 0
+  let i = start
+  while (i < text.length) {
+    const code = text.charCodeAt(i)
+    if (code === QUOTE) {
+      i = stringEnd(text, i)
+      if (i < 0) throw new TypeError('text was not validated')
+      if (depth === 0) return i
+      continue
+    }
+    if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++
+    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
+      if (depth === 0) return i
+      if (--depth === 0) return i + 1
+    } else if (depth === 0 && (code === COMMA || isSpace(code))) return i
+    i++
+  }
+  return i
+}
+
+function nextItem(text: string, end: number): number {
+  const i = valueStart(text, end)
+  return text.charCodeAt(i) === COMMA ? valueStart(text, i + 1) : i
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
+}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import test from 'node:test'
+import { createSealer } from '../../proxy/identity/session.ts'
+
+const secret = randomBytes(32)
+const alice = { iss: 'https://idp.example', sub: 'alice' }
+const bob = { iss: 'https://idp.example', sub: 'bob' }
+const { seal, open, hash } = createSealer(secret)
+
+test('a sealed session opens for its owner, always under the same visible ASCII id', () => {
+  const sealed = seal('7f0c-upstream', alice)
+  assert.match(sealed, /^[A-Za-z0-9_-]+$/)
+  assert.equal(seal('7f0c-upstream', alice), sealed)
+  assert.equal(open(sealed, alice), '7f0c-upstream')
+  assert.equal(sealed.includes('upstream'), false)
+})
+
+test('another replica with the same key opens it, one with another key does not (T116)', () => {
+  const sealed = seal('s', alice)
+  assert.equal(createSealer(Uint8Array.from(secret)).open(sealed, alice), 's')
+  assert.equal(createSealer(randomBytes(32)).open(sealed, alice), undefined)
+})
+
+test('nobody but the owner opens a session (T112)', () => {
+  const sealed = seal('s', alice)
+  assert.equal(open(sealed, bob), undefined)
+  assert.equal(open(sealed, { ...alice, iss: 'https://idp.example/' }), undefined)
+  assert.notEqual(seal('s', bob), sealed)
+})
+
+test('names that meet at their border are different owners (T58)', () => {
+  assert.equal(open(seal('s', { iss: 'ab', sub: 'c' }), { iss: 'a', sub: 'bc' }), undefined)
+  assert.equal(open(seal('s', { iss: 'a', sub: '' }), { iss: '', sub: 'a' }), undefined)
+})
+
+test('a flipped bit anywhere closes the session', () => {
+  const bytes = Buffer.from(seal('session', alice), 'base64url')
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const forged = Buffer.from(bytes)
+    forged.writeUInt8(forged.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3)
+    assert.equal(open(forged.toString('base64url'), alice), undefined)
+  }
+})
+
+test('only the one canonical spelling opens (T66)', () => {
+  const sealed = seal('ab', alice)
+  const last = sealed.at(-1) as string
+  const twins = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
+    .filter((character) => character !== last)
+    .map((character) => sealed.slice(0, -1) + character)
+  const variants = ['', 'x', 'AAAA', `${sealed}=`, ` ${sealed}`, `${sealed}\n`, sealed.slice(0, -1)]
+  for (const variant of [
+    ...twins,
+    ...variants,
+    '\ud800',
+    'A'.repeat(1025),
+    'A'.repeat(1_000_000),
+  ]) {
+    assert.equal(open(variant, alice), undefined)
+  }
+})
+
+test('an upstream id that MCP does not allow is a fault, the longest allowed one is not', () => {
+  for (const id of ['', 'a b', 'a\r\nb', '\u00e9', 'a'.repeat(741)]) {
+    assert.throws(() => seal(id, alice), { code: 'SESSION_ID_INVALID' })
+  }
+  const longest = seal('a'.repeat(740), alice)
+  assert.equal(longest.length, 1024)
+  assert.equal(open(longest, alice), 'a'.repeat(740))
+})
+
+test('10,000 sessions give 10,000 ids and as many nonces', () => {
+  const ids = Array.from({ length: 10_000 }, (_, index) => seal(`s${index}`, alice))
+  assert.equal(new Set(ids.map((id) => id.slice(0, 16))).size, 10_000)
+})
+
+test('a short key is our own mistake', () => {
+  assert.throws(() => createSealer(randomBytes(31)), TypeError)
+})
+
+test('the log sees 16 hex digits of a session (T114)', () => {
+  assert.equal(hash('abc'), 'ba7816bf8f01cfea')
+})

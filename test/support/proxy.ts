@@ -1,0 +1,117 @@
+// A real proxy in this process, in front of a given upstream, with tokens of a real issuer process.
+
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import type { Claims, MintOptions } from '../../proxy/cli/issuer.ts'
+import { SETTINGS } from '../../proxy/config.ts'
+import { parseConfig } from '../../proxy/configure.ts'
+import { openLog } from '../../proxy/observe/log.ts'
+import { loadPolicy } from '../../proxy/policy/source.ts'
+import { type Running, start } from '../../proxy/start.ts'
+import { type IssuerProcess, spawnIssuer } from './issuer.ts'
+
+/** What a test may set; everything else has its default. */
+export type ProxyOptions = {
+  /** URL of the upstream, or `unix:/path:/mcp`. */
+  readonly upstream: string
+  readonly policy: object
+  readonly allowedOrigins?: readonly string[]
+  readonly allowedHosts?: readonly string[]
+  /** Any further setting by NAME. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Shared with another proxy; else one is started and stopped here. */
+  readonly issuer?: IssuerProcess
+}
+
+/** A running proxy and what a test asks of it. */
+export type TestProxy = {
+  readonly url: string
+  readonly port: number
+  readonly adminUrl: string
+  readonly audience: string
+  readonly issuer: IssuerProcess
+  readonly policyFile: string
+  readonly running: Running
+  token(claims?: Claims, options?: MintOptions): Promise<string>
+  /** The exchange lines logged so far. */
+  records(): readonly Record<string, unknown>[]
+  /** Everything logged so far. */
+  logged(): string
+  stop(): Promise<void>
+}
+
+/** Starts a proxy on a free port and waits until its keys are loaded. */
+export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
+  const folder = mkdtempSync(join(tmpdir(), 'toolstile-'))
+  const policyFile = join(folder, 'policy.yaml')
+  writeFileSync(policyFile, stringify(options.policy))
+  const issuer = options.issuer ?? (await spawnIssuer())
+  const audience = 'http://127.0.0.1:8080/mcp'
+  const settings: Record<string, string> = {
+    UPSTREAM_URL: options.upstream,
+    PUBLIC_URL: audience,
+    HOST: '127.0.0.1',
+    PORT: '0',
+    ADMIN_HOST: '127.0.0.1',
+    ADMIN_PORT: '0',
+    ISSUER: issuer.url,
+    POLICY_FILE: policyFile,
+    ALLOWED_ORIGINS: (options.allowedOrigins ?? []).join(','),
+    ALLOWED_HOSTS: (options.allowedHosts ?? []).join(','),
+    DRAIN_TIMEOUT: '2s',
+    ...options.settings,
+  }
+  const names: ReadonlySet<string> = new Set(Object.values(SETTINGS).map(({ name }) => name))
+  const strange = Object.keys(settings).filter((name) => !names.has(name))
+  const config = parseConfig({
+    lookup: (name) => settings[name],
+    readFile: (path) => readFileSync(path),
+  })
+  if ('problems' in config || strange.length > 0)
+    throw new Error([...('problems' in config ? config.problems : []), ...strange].join('; '))
+  const loaded = loadPolicy(policyFile, config.deny)
+  if ('problems' in loaded) throw new Error(loaded.problems.join('; '))
+  const logFile = join(folder, 'log')
+  const fd = openSync(logFile, 'a')
+  const log = openLog(config.logLevel, fd)
+  const running = await start(config, loaded.policy, log, 'test')
+  await keysLoaded(running)
+  const logged = () => {
+    log.flush()
+    return readFileSync(logFile, 'utf8')
+  }
+  return {
+    url: `http://127.0.0.1:${running.port}/mcp`,
+    port: running.port,
+    adminUrl: `http://127.0.0.1:${running.adminPort}`,
+    audience,
+    issuer,
+    policyFile,
+    running,
+    token: (claims = {}, mint = {}) => issuer.mint({ aud: audience, ...claims }, mint),
+    logged,
+    records: () =>
+      logged()
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line))
+        .filter((line) => line.msg === 'exchange'),
+    stop: async () => {
+      await running.stop(0)
+      if (options.issuer === undefined) await issuer.stop()
+      log.flush()
+      closeSync(fd)
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+async function keysLoaded(running: Running): Promise<void> {
+  const deadline = Date.now() + 5_000
+  while ((await running.unready()).includes('signing keys')) {
+    if (Date.now() > deadline) throw new Error('the keys of the issuer were not loaded')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
