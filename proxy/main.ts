@@ -19,7 +19,10 @@ Settings are environment variables (TOOLSTILE_PUBLIC_URL) or flags (--public-url
 type Command = (args: readonly string[]) => Promise<number> | number
 
 // Each command is loaded when it is chosen: `serve` carries nothing of the demo.
-const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<
+  string,
+  () => Promise<Command>
+>([
   [
     'serve',
     async () => {

@@ -124,6 +124,7 @@ function relayTools(permit: Permit, policy: Policy, path: Path): RelayTools {
     expiresInMs: () =>
       Math.max(0, Math.floor((caller.expiresAt + path.clockSkewS) * 1_000 - Date.now())),
     seal: (session) => path.sealer.seal(session, caller),
+    tasksOffered: () => path.tasks.offer(),
     taskCreated: (taskId) => {
       const tool = intent.targets[0]
       if (tool !== undefined) path.tasks.remember(taskId, caller, tool)

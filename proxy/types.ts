@@ -79,7 +79,12 @@ export type Answer = {
   readonly status: number
   /** By lower-case name; a header that came more than once is a list. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: AsyncIterable<Uint8Array> & { destroy(error?: Error): unknown }
+  readonly body: AsyncIterable<Uint8Array> & {
+    /** Ends the exchange and its connection. */
+    destroy(): unknown
+    /** Reads up to `limit` bytes and forgets them, so that the connection can be used again. */
+    dump(options: { readonly limit: number }): Promise<unknown>
+  }
 }
 
 export type DenyMode = 'error' | 'hide' | 'challenge'

@@ -13,8 +13,21 @@ type Owned = { readonly owner: string; readonly tool: Target }
 export class TaskOwners {
   readonly #tasks = new LRUCache<string, Owned>({ max: MAX_TASKS, ttl: KEEP_MS })
 
+  #offered = false
+
+  /** False until the upstream has announced or made a task: then its methods are unknown (R61). */
+  get offered(): boolean {
+    return this.#offered
+  }
+
+  /** The upstream announced tasks. */
+  offer(): void {
+    this.#offered = true
+  }
+
   /** Binds a new task to its creator; the first owner of an id stays its owner. */
   remember(taskId: string, caller: Caller, tool: Target): void {
+    this.#offered = true
     if (!this.#tasks.has(taskId)) this.#tasks.set(taskId, { owner: ownerKey(caller), tool })
   }
 

@@ -25,6 +25,8 @@ export function authorize(
     return { denied: 'invalid_message', detail: 'a response outside a session' }
   let rule = 'authenticated'
   for (const target of intent.targets) {
+    if (target.kind === 'task' && !tasks.offered)
+      return { denied: 'method_unknown', detail: 'no tasks here', id: intent.id, era: intent.era }
     const verdict = judge(policy, tasks, caller, target)
     if (!verdict.allow) return denial(verdict, target, intent)
     rule = verdict.rule

@@ -8,6 +8,7 @@ import {
   METHODS,
   type MethodRow,
   MODERN_VERSION,
+  TASKS_EXTENSION,
   VERSION_KEY,
 } from '../wire/eras.ts'
 import { decodeHeaderValue } from '../wire/headers.ts'
@@ -15,7 +16,6 @@ import { decodeHeaderValue } from '../wire/headers.ts'
 const MAX_NAME = 128
 const MAX_URI = 4_096
 const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities'
-const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks'
 
 type Asking = Extract<Message, { kind: 'request' | 'notification' }>
 

@@ -52,6 +52,8 @@ export async function forward(
       body: message === undefined ? null : message.bytes,
       signal,
     })
+    // A body that is destroyed before it was read would otherwise end the process (T139).
+    answer.body.on('error', () => undefined)
     return { status: answer.statusCode, headers: answer.headers, body: answer.body }
   } catch (error) {
     if (signal.aborted) throw error

@@ -4,8 +4,8 @@
 import type { ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import type { Answer, Denial, JSONObject, ListName, Permit, Target } from '../types.ts'
-import { headersFor, readText } from '../wire/answer.ts'
-import { cutCapabilities } from '../wire/capabilities.ts'
+import { brokenAnswer, headersFor, readText, subscriptionEnd } from '../wire/answer.ts'
+import { cutCapabilities, offersTasks } from '../wire/capabilities.ts'
 import { isObject } from '../wire/eras.ts'
 import { type Expect, judgeFrame, type Rules } from '../wire/frames.ts'
 import { ListGuard } from '../wire/guard.ts'
@@ -19,6 +19,8 @@ export type RelayTools = {
   /** Milliseconds until the token expires, at least 0. */
   expiresInMs(): number
   seal(session: string): string
+  /** The upstream says that it has tasks. */
+  tasksOffered(): void
   /** A task was created by this call. */
   taskCreated(taskId: string): void
   /** Counts a stream; undefined when the caller may open no further one (T125). */
@@ -29,11 +31,11 @@ export type RelayTools = {
 
 const MAX_WHOLE_BYTES = 16 * 1_048_576
 const MAX_ERROR_BYTES = 1_048_576
+const MAX_DUMP_BYTES = 65_536
 const MAX_EVENT_BYTES = 4 * 1_048_576
 // Results that must be seen whole before a byte of them leaves; everything else streams.
 const WHOLE = new Set(['initialize', 'server/discover'])
 const GATED = new Set(['server/discover', 'resources/read'])
-const encoder = new TextEncoder()
 
 /** Relays an answer; a Denial comes back only while nothing was written yet. */
 export async function relay(
@@ -59,8 +61,8 @@ export async function relay(
   const essence = type !== undefined && isUtf8(type.charset) ? type.essence : undefined
   if (status >= 400) return relayError(answer, permit, response, tools, essence)
   if (intent.http === 'DELETE' || (intent.http === 'POST' && intent.id === undefined)) {
-    answer.body.destroy()
-    response.writeHead(status === 200 && intent.http === 'POST' ? 202 : status).end()
+    await answer.body.dump({ limit: MAX_DUMP_BYTES })
+    response.writeHead(intent.http === 'POST' ? 202 : status).end()
     return undefined
   }
   if (essence === 'text/event-stream') return relayStream(answer, permit, response, tools)
@@ -190,24 +192,9 @@ async function* filtered(
     if (!ended()) throw error
   }
   if (intent.id === undefined) return
-  if (ended() && intent.method === 'subscriptions/listen')
-    yield frame(
-      { result: { resultType: 'complete', _meta: { [SUBSCRIPTION]: intent.id } } },
-      permit,
-    )
+  if (ended() && intent.method === 'subscriptions/listen') yield subscriptionEnd(intent.id)
   // A client must not wait for an answer that was dropped.
-  else if (drops > 0 && !answered)
-    yield frame(
-      { error: { code: -32603, message: 'the upstream server gave a broken answer' } },
-      permit,
-    )
-}
-
-const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId'
-
-function frame(members: object, permit: Permit): Uint8Array {
-  const message = { jsonrpc: '2.0', id: permit.intent.id, ...members }
-  return encoder.encode(`event: message\ndata: ${JSON.stringify(message)}\n\n`)
+  else if (drops > 0 && !answered) yield brokenAnswer(intent.id)
 }
 
 /** Judges one message and notes what it says about tasks and capabilities. */
@@ -231,6 +218,7 @@ function judgeWith(permit: Permit, tools: RelayTools) {
       for (const [list, count] of Object.entries(verdict.hidden))
         tools.hidden(list as ListName, count) // the keys of Hidden
     if (!WHOLE.has(intent.method)) return verdict
+    if (offersTasks(verdict.value)) tools.tasksOffered()
     const before = verdict.pass === 'same' ? text : verdict.text
     const after = cutCapabilities(before, verdict.value)
     return after === text

@@ -1,7 +1,7 @@
 // The head and the whole body of an answer, as they may reach the client: a header allow-list, and
 // text that is valid UTF-8 within a bound. No header of the upstream passes by default (T109).
 
-import type { Answer, Era } from '../types.ts'
+import type { Answer, Era, RequestId } from '../types.ts'
 
 /** Headers for the client; the body is ours to describe, and so is its caching (T105). */
 export function headersFor(
@@ -41,4 +41,21 @@ export async function readText(answer: Answer, maxBytes: number): Promise<string
     if (error instanceof TypeError) return undefined
     throw error
   }
+}
+
+/** The event that ends a subscription before its connection ends (R45). */
+export function subscriptionEnd(id: RequestId): Uint8Array {
+  const _meta = { 'io.modelcontextprotocol/subscriptionId': id }
+  return event(id, { result: { resultType: 'complete', _meta } })
+}
+
+/** The event in place of an answer that could not be passed on. */
+export function brokenAnswer(id: RequestId): Uint8Array {
+  const message = 'the upstream server gave a broken answer'
+  return event(id, { error: { code: -32603, message } })
+}
+
+function event(id: RequestId, members: object): Uint8Array {
+  const message = JSON.stringify({ jsonrpc: '2.0', id, ...members })
+  return new TextEncoder().encode(`event: message\ndata: ${message}\n\n`)
 }

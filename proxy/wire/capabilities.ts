@@ -2,7 +2,7 @@
 // cut out, so that what is announced and what is answered agree (R61). Every other byte stays.
 
 import type { JSONObject } from '../types.ts'
-import { isObject, KNOWN_EXTENSIONS } from './eras.ts'
+import { isObject, KNOWN_EXTENSIONS, TASKS_EXTENSION } from './eras.ts'
 import { membersAt, valueStart } from './json.ts'
 
 /** Cuts unknown extensions and experimental capabilities out of a result's text. */
@@ -25,6 +25,15 @@ export function cutCapabilities(text: string, value: JSONObject): string {
       : []),
   ].sort((a, b) => b.start - a.start)
   return cuts.reduce((left, cut) => left.slice(0, cut.start) + left.slice(cut.end), text)
+}
+
+/** True when a result announces tasks, in the form of either era. */
+export function offersTasks(value: JSONObject): boolean {
+  const result = value['result']
+  const capabilities = isObject(result) ? result['capabilities'] : undefined
+  if (!isObject(capabilities)) return false
+  const { tasks, extensions } = capabilities
+  return isObject(tasks) || (isObject(extensions) && Object.hasOwn(extensions, TASKS_EXTENSION))
 }
 
 type Span = { readonly start: number; readonly end: number }

@@ -65,9 +65,12 @@ export const METHODS: Readonly<Record<Era, ReadonlyMap<string, MethodRow>>> = {
   ]),
 }
 
+/** The extension that tasks are in the modern era. */
+export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks'
+
 /** Extensions whose methods are all in the tables above, or that have none (R61). */
 export const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set([
-  'io.modelcontextprotocol/tasks',
+  TASKS_EXTENSION,
   'io.modelcontextprotocol/ui',
   'io.modelcontextprotocol/oauth-client-credentials',
   'io.modelcontextprotocol/enterprise-managed-authorization',
