@@ -110,11 +110,6 @@ export const DENIALS: Readonly<Record<Reason, DenialRow>> = {
     sentence: 'an encoded body is not accepted',
     when: '`Content-Encoding` other than identity',
   },
-  not_acceptable: {
-    status: 406,
-    sentence: 'the client must accept text/event-stream',
-    when: 'a GET that does not accept text/event-stream',
-  },
   body_too_large: {
     status: 413,
     sentence: 'the body is too large',

@@ -92,6 +92,7 @@ async function walk(
 
   const message = await read(head, request, response, path.limits)
   if (message !== undefined && isDenial(message)) return message
+  exchange.requestBytes = message?.bytes.length ?? 0
 
   const intent = classify(head, message)
   if (isDenial(intent)) return intent
@@ -164,11 +165,15 @@ async function rescue(
   gone: AbortSignal,
 ): Promise<void> {
   const denied = error instanceof UpstreamFault ? error.code : faultOf(exchange)
-  if (gone.aborted) exchange.aborted = true
+  if (gone.aborted) {
+    exchange.aborted = true
+    response.destroy()
+    return
+  }
   const detail = error instanceof Error ? error.message : String(error)
   const { intent } = exchange
   exchange.denial = { denied, detail, id: intent?.id, era: intent?.era }
-  if (denied === 'internal' && !gone.aborted)
+  if (denied === 'internal')
     path.recorder.log.error({ stack: error instanceof Error ? error.stack : detail }, 'a fault')
   if (response.headersSent || response.destroyed) {
     // T132: no clean end, so that the client cannot take a part for the whole.

@@ -108,7 +108,6 @@ export type Reason =
   | 'too_many_streams'
   | 'media_type'
   | 'content_encoding'
-  | 'not_acceptable'
   | 'body_too_large'
   | 'body_too_slow'
   | 'not_json'

@@ -152,16 +152,22 @@ function root(): string {
   return process.cwd()
 }
 
+/** A Ctrl-C reaches the server as well, so its end is an event only when no signal came first. */
 function untilEnd(server: ChildProcess, print: (line: string) => void): Promise<number> {
   return new Promise((resolve) => {
-    const end = () => resolve(0)
+    let timer: NodeJS.Timeout | undefined
+    const end = () => {
+      server.removeListener('exit', ended)
+      clearTimeout(timer)
+      resolve(0)
+    }
     process.once('SIGINT', end).once('SIGTERM', end)
-    server.once('exit', () => {
-      // A Ctrl-C reaches the server as well: the signal's own handler comes first.
-      setTimeout(() => {
+    const ended = () => {
+      timer = setTimeout(() => {
         print('the demo server ended')
         resolve(1)
-      }, 200).unref()
-    })
+      }, 200)
+    }
+    server.once('exit', ended)
   })
 }

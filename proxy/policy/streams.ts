@@ -9,6 +9,7 @@ export class OpenStreams {
   readonly #standing = new Map<string, number>()
   readonly #ends = new Set<() => void>()
   #open = 0
+  #ending = false
 
   constructor(perCaller: number, total: number) {
     this.#perCaller = perCaller
@@ -20,9 +21,14 @@ export class OpenStreams {
     return this.#open
   }
 
+  /** True once the standing streams were ended: no new one may begin (T135). */
+  get ending(): boolean {
+    return this.#ending
+  }
+
   /** True when the caller may open no further standing stream (GET, subscriptions/listen). */
   full(caller: Caller): boolean {
-    return this.#open >= this.#total || this.#count(caller) >= this.#perCaller
+    return this.#ending || this.#open >= this.#total || this.#count(caller) >= this.#perCaller
   }
 
   /** Counts the answer of a call; returns what must run when it closes. */
@@ -50,6 +56,7 @@ export class OpenStreams {
 
   /** Ends every standing stream. */
   endStanding(): void {
+    this.#ending = true
     for (const end of this.#ends) end()
   }
 

@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Denial, Head, Reason } from '../types.ts'
 import { isLoopback } from '../values.ts'
+import { announcesBody } from '../wire/headers.ts'
 
 /** What the admission depends on. */
 export type Admission = {
@@ -50,7 +51,8 @@ export function admit(request: IncomingMessage, admission: Admission): Head | De
   const http = request.method
   if (http !== 'POST' && http !== 'GET' && http !== 'DELETE')
     return deny('method_not_allowed', `method ${http}`)
-  if (http !== 'POST' && hasBody(headers)) return deny('body_not_allowed', `${http} with a body`)
+  if (http !== 'POST' && announcesBody((name) => headers.get(name)))
+    return deny('body_not_allowed', `${http} with a body`)
   if (hasTokenInQuery(request.url ?? '')) return deny('token_in_query', 'access_token in the query')
   return { http, headers }
 }
@@ -64,11 +66,6 @@ function hostAllowed(host: string, admission: Admission): boolean {
   if (match?.[1] === undefined) return false
   if (admission.hosts.has(host) || admission.hosts.has(match[1])) return true
   return admission.loopback && isLoopback(match[1])
-}
-
-/** T36: DELETE, GET and OPTIONS with a body were the way to smuggle a second request. */
-export function hasBody(headers: ReadonlyMap<string, string>): boolean {
-  return headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0'
 }
 
 function hasTokenInQuery(target: string): boolean {

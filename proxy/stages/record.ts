@@ -14,7 +14,7 @@ export type Exchange = {
   readonly traceId: string
   readonly http: string
   readonly startedAt: number
-  readonly requestBytes: number
+  requestBytes: number
   caller?: Caller
   intent?: Intent
   denial?: Denial
@@ -38,6 +38,8 @@ export type Recorder = {
 
 /** What became of an exchange. */
 export type OutcomeName = 'allowed' | 'denied' | 'failed' | 'aborted'
+
+const MAX_DETAIL = 256
 
 const FAULTS: ReadonlySet<Reason> = new Set([
   'upstream_refused',
@@ -85,7 +87,7 @@ function line(exchange: Exchange, endedAt: number, outcome: OutcomeName, recorde
     decision: decisionOf(outcome, exchange),
     outcome,
     reason: reasonOf(exchange, outcome),
-    detail: denial?.detail,
+    detail: denial?.detail.slice(0, MAX_DETAIL),
     rule: exchange.rule ?? denial?.rule,
     policy_version: exchange.policyVersion,
     status: exchange.status,

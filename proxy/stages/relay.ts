@@ -8,7 +8,7 @@ import { brokenAnswer, headersFor, readText, subscriptionEnd } from '../wire/ans
 import { cutCapabilities, offersTasks } from '../wire/capabilities.ts'
 import { isObject } from '../wire/eras.ts'
 import { type Expect, judgeFrame, type Rules } from '../wire/frames.ts'
-import { ListGuard } from '../wire/guard.ts'
+import { ListGuard, ListInStreamError } from '../wire/guard.ts'
 import { isUtf8, mediaType } from '../wire/headers.ts'
 import { SSEFilter } from '../wire/sse.ts'
 
@@ -114,13 +114,18 @@ async function relayJSON(
   const gated = GATED.has(intent.method)
   const guard = new ListGuard({ cache: gated ? cacheRule(permit, tools) : undefined })
   response.writeHead(answer.status, headersFor(answer, intent.era, 'application/json', tools.seal))
-  await pipeline(guarded(answer.body, guard), response)
+  await pipeline(guarded(answer.body, guard, tools), response)
   return undefined
 }
 
-async function* guarded(body: AsyncIterable<Uint8Array>, guard: ListGuard) {
-  for await (const chunk of body) yield* guard.push(chunk)
-  yield* guard.end()
+async function* guarded(body: AsyncIterable<Uint8Array>, guard: ListGuard, tools: RelayTools) {
+  try {
+    for await (const chunk of body) yield* guard.push(chunk)
+    yield* guard.end()
+  } catch (error) {
+    if (error instanceof ListInStreamError) tools.dropped('list_in_stream')
+    throw error
+  }
 }
 
 async function relayStream(

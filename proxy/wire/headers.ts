@@ -66,3 +66,8 @@ export function mediaType(
 export function isUtf8(charset: string): boolean {
   return charset === '' || charset === 'utf-8' || charset === 'utf8'
 }
+
+/** T36: GET, DELETE and OPTIONS with a body were the way to smuggle a second request. */
+export function announcesBody(header: (name: string) => unknown): boolean {
+  return header('transfer-encoding') !== undefined || (header('content-length') ?? '0') !== '0'
+}
