@@ -82,7 +82,12 @@ function secretOf(name: string, path: unknown, sources: Sources, problems: strin
   return undefined
 }
 
+/** The newline that editors and shells leave behind a text; random bytes stay as they are. */
 function trimNewline(bytes: Uint8Array): Uint8Array {
+  const isText = bytes.every(
+    (byte) => (byte >= 0x20 && byte < 0x7f) || byte === 0x0a || byte === 0x0d,
+  )
+  if (!isText) return bytes
   let end = bytes.length
   while (end > 0 && (bytes[end - 1] === 0x0a || bytes[end - 1] === 0x0d)) end--
   return bytes.subarray(0, end)

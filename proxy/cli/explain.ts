@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import type { Config } from '../config.ts'
 import { createVerifier } from '../identity/create.ts'
 import type { Policy, Verdict } from '../policy/engine.ts'
+import { reasonOf } from '../policy/judge.ts'
 import { loadPolicy } from '../policy/source.ts'
 import type { Caller, Target } from '../types.ts'
 import { parseAuthorization } from '../wire/bearer.ts'
@@ -34,7 +35,7 @@ export async function explain(args: readonly string[], environment: Environment)
   if (kind === undefined) return explainAll(caller, loaded.policy, print)
   const target: Target = { kind, name: flags.own.get(kind) ?? '' }
   const verdict = loaded.policy.decide(caller, target)
-  print(JSON.stringify(shapeOf(verdict, loaded.policy), null, 2))
+  print(JSON.stringify(shapeOf(verdict, target, loaded.policy), null, 2))
   return verdict.allow ? 0 : 1
 }
 
@@ -60,9 +61,9 @@ async function callerOf(path: string | undefined, config: Config): Promise<Calle
 }
 
 /** The shape that `POST /admin/explain` answers with (contract section 8). */
-function shapeOf(verdict: Verdict, policy: Policy) {
+function shapeOf(verdict: Verdict, target: Target, policy: Policy) {
   const { allow, rule, missing } = verdict
-  const reason = allow ? 'allowed' : rule === 'default' ? 'no rule matches' : 'a rule is not met'
+  const reason = allow ? 'allowed' : reasonOf(verdict, target)
   return { allow, reason, rule, engine: policy.engine, policy_version: policy.version, missing }
 }
 

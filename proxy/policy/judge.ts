@@ -1,6 +1,6 @@
 // The one predicate behind lists and calls: listed if and only if callable (law 4, T91).
 
-import type { Caller, Target } from '../types.ts'
+import type { Caller, Reason, Target } from '../types.ts'
 import type { Policy, Verdict } from './engine.ts'
 import type { TaskOwners } from './tasks.ts'
 
@@ -16,4 +16,13 @@ export function judge(policy: Policy, tasks: TaskOwners, caller: Caller, target:
     scopes: [],
     missing: { scopes: [], roles: [] },
   }
+}
+
+/** How a refused target is answered; a challenge only where a scope alone would help (T104, R43). */
+export function reasonOf(verdict: Verdict, target: Target): Reason {
+  if (target.kind === 'task') return 'task_unknown'
+  const { scopes, roles } = verdict.missing
+  if (verdict.deny === 'challenge' && scopes.length > 0 && roles.length === 0)
+    return 'scope_insufficient'
+  return verdict.deny === 'hide' ? 'target_hidden' : 'target_denied'
 }

@@ -3,7 +3,7 @@
 
 import type { Sealer } from '../identity/session.ts'
 import type { Policy, Verdict } from '../policy/engine.ts'
-import { judge } from '../policy/judge.ts'
+import { judge, reasonOf } from '../policy/judge.ts'
 import type { TaskOwners } from '../policy/tasks.ts'
 import type { Caller, Denial, Intent, Permit, Target } from '../types.ts'
 
@@ -36,19 +36,17 @@ export function authorize(
 }
 
 function denial(verdict: Verdict, target: Target, intent: Intent): Denial {
-  const { id, era } = intent
-  const facts = { id, era, target, rule: verdict.rule }
-  if (target.kind === 'task')
-    return { ...facts, denied: 'task_unknown', detail: 'the task is not of this caller' }
   const { scopes, roles } = verdict.missing
-  // T104, R43: a challenge only where a scope alone would help, naming all that the call needs.
-  if (verdict.deny === 'challenge' && scopes.length > 0 && roles.length === 0)
-    return {
-      ...facts,
-      denied: 'scope_insufficient',
-      detail: `missing scopes: ${scopes.join(' ')}`,
-      scopes: verdict.scopes,
-    }
-  const denied = verdict.deny === 'hide' ? 'target_hidden' : 'target_denied'
-  return { ...facts, denied, detail: 'no rule allows it' }
+  const lacks = [...scopes.map((scope) => `scope ${scope}`), ...roles.map((role) => `role ${role}`)]
+  const denied = reasonOf(verdict, target)
+  return {
+    denied,
+    detail: lacks.length === 0 ? 'no rule allows it' : `the caller lacks ${lacks.join(', ')}`,
+    id: intent.id,
+    era: intent.era,
+    target,
+    rule: verdict.rule,
+    // All that the call needs, in one challenge.
+    ...(denied === 'scope_insufficient' ? { scopes: verdict.scopes } : {}),
+  }
 }

@@ -73,6 +73,7 @@ export async function relay(
   const judged = text === undefined ? undefined : judgeWith(permit, tools)(text)
   if (judged === undefined || 'drop' in judged)
     return broken(judged?.drop ?? 'an answer too large to filter')
+  if ('method' in judged.value) return broken('a message that is no answer') // T95
   const sent = judged.pass === 'same' ? (text ?? '') : judged.text
   response
     .writeHead(status, headersFor(answer, intent.era, 'application/json', tools.seal))

@@ -152,10 +152,10 @@ describe('lists', () => {
       'drop misplaced_list',
     ],
     [
-      'an acknowledged subscription',
+      'a list in an acknowledged subscription (T95)',
       '"method":"notifications/subscriptions/acknowledged","params":{"tools":{}}',
       call,
-      'same',
+      'drop misplaced_list',
     ],
     ['a list further down', '"id":1,"result":{"structuredContent":{"tools":[]}}', call, 'same'],
     ['a scalar with the name of a list', '"id":1,"result":{"tools":1}', call, 'same'],
