@@ -83,7 +83,7 @@ export type Answer = {
     /** Ends the exchange and its connection. */
     destroy(): unknown
     /** Reads up to `limit` bytes and forgets them, so that the connection can be used again. */
-    dump(options: { readonly limit: number }): Promise<unknown>
+    dump(options: { readonly limit: number; readonly signal: AbortSignal }): Promise<unknown>
   }
 }
 

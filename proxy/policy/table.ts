@@ -6,7 +6,7 @@ import { parseDocument } from 'yaml'
 import type { Caller, DenyMode, Target } from '../types.ts'
 import type { Policy, Verdict } from './engine.ts'
 import { type Rule, type Rules, readRules, type TableName } from './rules.ts'
-import { formsOf } from './uri.ts'
+import { spell, spellingsOf } from './uri.ts'
 
 const NOTHING = { scopes: [], roles: [] } as const
 
@@ -39,20 +39,12 @@ function firstLine(message: string): string {
 }
 
 function tablePolicy(rules: Rules, version: string, deny: DenyMode): Policy {
-  const tables = {
-    tools: lookupOf(rules.tools),
-    prompts: lookupOf(rules.prompts),
-    resources: lookupOf(rules.resources),
-  }
+  const tables = { tools: lookupOf(rules.tools), prompts: lookupOf(rules.prompts) }
+  const resources = resourceLookup(rules.resources)
+  const unmatched: Verdict = { allow: false, rule: 'default', deny, scopes: [], missing: NOTHING }
   const scopesOf = (caller: Caller): ReadonlySet<string> => {
     const added = [...caller.roles].flatMap((role) => rules.roles.get(role) ?? [])
     return added.length === 0 ? caller.scopes : new Set([...caller.scopes, ...added])
-  }
-  const decideName = (caller: Caller, table: TableName, name: string): Verdict => {
-    const found = tables[table](name)
-    if (found === undefined)
-      return { allow: false, rule: 'default', deny, scopes: [], missing: NOTHING }
-    return judge(found.rule, `${table}.${found.pattern}`, caller, scopesOf(caller), deny)
   }
   return {
     engine: 'table',
@@ -62,12 +54,13 @@ function tablePolicy(rules: Rules, version: string, deny: DenyMode): Policy {
     patterns: patternsOf(rules),
     decide: (caller, target) => {
       const table = tableOf(target)
-      if (table !== 'resources') return decideName(caller, table, target.name)
-      const verdicts = formsOf(target).map((form) => decideName(caller, table, form))
-      return (
-        verdicts.find((verdict) => !verdict.allow) ??
-        verdicts[0] ?? { allow: false, rule: 'default', deny, scopes: [], missing: NOTHING }
+      const found = table === 'resources' ? resources(target) : [tables[table](target.name)]
+      const verdicts = found.map((match) =>
+        match === undefined
+          ? unmatched
+          : judge(match.rule, `${table}.${match.pattern}`, caller, scopesOf(caller), deny),
       )
+      return verdicts.find((verdict) => !verdict.allow) ?? verdicts[0] ?? unmatched
     },
   }
 }
@@ -85,15 +78,23 @@ function tableOf(target: Target): TableName {
   }
 }
 
-type Found = { readonly pattern: string; readonly rule: Rule }
+type Found = { readonly pattern: string; readonly rule: Rule; readonly weight: number }
+type Entry = readonly [string, Rule]
 
 /** Lookup time depends on the number of distinct prefix lengths, not on the number of rules. */
-function lookupOf(table: ReadonlyMap<string, Rule>): (name: string) => Found | undefined {
+function lookupOf(
+  table: Iterable<Entry>,
+  key: (pattern: string) => string = (pattern) => pattern,
+): (name: string) => Found | undefined {
   const exact = new Map<string, Found>()
   const prefixes = new Map<string, Found>()
   for (const [pattern, rule] of table) {
-    if (pattern.endsWith('*')) prefixes.set(pattern.slice(0, -1), { pattern, rule })
-    else exact.set(pattern, { pattern, rule })
+    if (!pattern.endsWith('*'))
+      exact.set(key(pattern), { pattern, rule, weight: Number.POSITIVE_INFINITY })
+    else {
+      const prefix = key(pattern.slice(0, -1))
+      prefixes.set(prefix, { pattern, rule, weight: prefix.length })
+    }
   }
   const lengths = [...new Set([...prefixes.keys()].map((prefix) => prefix.length))]
   lengths.sort((a, b) => b - a)
@@ -106,6 +107,26 @@ function lookupOf(table: ReadonlyMap<string, Rule>): (name: string) => Found | u
     }
     return undefined
   }
+}
+
+/**
+ * The rules of every spelling, all of which must allow: the one of the whole URI, and the one of its
+ * bare form where that is the more specific, so that user info, port or query cannot dodge it.
+ */
+function resourceLookup(
+  table: ReadonlyMap<string, Rule>,
+): (target: Target) => readonly (Found | undefined)[] {
+  const whole = lookupOf(table, (pattern) => spell(pattern).whole)
+  const plain = [...table].filter(([pattern]) => !/[?#]/.test(pattern))
+  const bare = lookupOf(plain, (pattern) => spell(pattern).bare)
+  return (target) =>
+    spellingsOf(target).flatMap((spelling) => {
+      const said = whole(spelling.whole)
+      const reduced = bare(spelling.bare)
+      return reduced !== undefined && said !== undefined && reduced.weight > said.weight
+        ? [said, reduced]
+        : [said]
+    })
 }
 
 function judge(

@@ -32,6 +32,7 @@ export type RelayTools = {
 const MAX_WHOLE_BYTES = 16 * 1_048_576
 const MAX_ERROR_BYTES = 1_048_576
 const MAX_DUMP_BYTES = 65_536
+const MAX_DUMP_MS = 1_000
 const MAX_EVENT_BYTES = 4 * 1_048_576
 // Results that must be seen whole before a byte of them leaves; everything else streams.
 const WHOLE = new Set(['initialize', 'server/discover'])
@@ -61,8 +62,10 @@ export async function relay(
   const essence = type !== undefined && isUtf8(type.charset) ? type.essence : undefined
   if (status >= 400) return relayError(answer, permit, response, tools, essence)
   if (intent.http === 'DELETE' || (intent.http === 'POST' && intent.id === undefined)) {
-    await answer.body.dump({ limit: MAX_DUMP_BYTES })
     response.writeHead(intent.http === 'POST' ? 202 : status).end()
+    // T133: the rest is of no use to anybody, and may never end.
+    const signal = AbortSignal.timeout(MAX_DUMP_MS)
+    await answer.body.dump({ limit: MAX_DUMP_BYTES, signal }).catch(() => undefined)
     return undefined
   }
   if (essence === 'text/event-stream') return relayStream(answer, permit, response, tools)
@@ -186,6 +189,7 @@ async function* filtered(
   }
   const filter = new SSEFilter(note, {
     maxEventBytes: MAX_EVENT_BYTES,
+    large: intent.list !== undefined ? 'drop' : intent.id === undefined ? 'results' : 'guard',
     onDrop: (reason) => {
       drops++
       tools.dropped(reason)

@@ -31,6 +31,7 @@ type State =
 /** Scans one JSON text as it passes, in any chunking, and throws when it holds a list (T95, T126). */
 export class ListGuard {
   readonly #cache: CacheMembers | undefined
+  readonly #onlyResult: boolean
   readonly #roles: Role[] = []
   #role: Role = 'other'
   #state: State = 'start'
@@ -45,8 +46,9 @@ export class ListGuard {
   /** Bytes of the current chunk before this index have left or were replaced. */
   #sent = 0
 
-  constructor(options: { readonly cache: CacheRule | undefined }) {
+  constructor(options: { readonly cache: CacheRule | undefined; readonly onlyResult?: boolean }) {
     this.#cache = options.cache && new CacheMembers(options.cache)
+    this.#onlyResult = options.onlyResult === true
   }
 
   /** Returns the bytes to pass on, or throws `ERR_LIST_IN_STREAM`; nothing of the chunk may pass then. */
@@ -185,6 +187,8 @@ export class ListGuard {
     this.#name = typeof name === 'string' ? name : ''
     if (this.#role !== 'top') return
     if (isDisguised(this.#name)) throw trip('a member passes for one of the envelope')
+    if (this.#onlyResult && (this.#name === 'method' || this.#name === 'error'))
+      throw trip('only a result may be so large') // T101, T102: nobody judged its text
     if (this.#name !== 'result') return
     if (this.#resultSeen) throw trip('there are two results')
     this.#resultSeen = true

@@ -13,13 +13,14 @@ const MAX_LINE = 1_024
 
 /** Passes the rest of a large event under guard; every method may throw `ERR_LIST_IN_STREAM`. */
 export class LargeEvent {
-  readonly #guard = new ListGuard({ cache: undefined })
+  readonly #guard: ListGuard
   readonly #line = new Growing(MAX_LINE)
   #inData = false
   #hasData: boolean
 
   /** Starts with the data lines that left already, joined. */
-  constructor(joined: Uint8Array, hasData: boolean) {
+  constructor(joined: Uint8Array, hasData: boolean, onlyResult: boolean) {
+    this.#guard = new ListGuard({ cache: undefined, onlyResult })
     this.#hasData = hasData
     this.#guard.push(joined)
   }

@@ -13,6 +13,11 @@ export type EventVerdict =
 export type SSEOptions = {
   /** Events of more bytes are not buffered; default of the caller: 4 MiB. */
   readonly maxEventBytes: number
+  /**
+   * What becomes of larger ones: default `guard` passes any message without a list, `results` none
+   * whose text must be judged (T101, T102), `drop` nothing.
+   */
+  readonly large?: 'guard' | 'results' | 'drop'
   onDrop(reason: string): void
   /** Called before `push` throws `ERR_LIST_IN_STREAM`. */
   onTrip?(): void
@@ -123,8 +128,8 @@ export class SSEFilter {
   #count(bytes: number): void {
     this.#eventBytes += bytes
     if (this.#mode !== 'hold' || this.#eventBytes <= this.#options.maxEventBytes) return
-    if (this.#event.isRefused) {
-      this.#drop('event_type')
+    if (this.#event.isRefused || this.#options.large === 'drop') {
+      this.#drop(this.#event.isRefused ? 'event_type' : 'too_large')
       this.#mode = 'skip'
       return
     }
@@ -171,7 +176,8 @@ export class SSEFilter {
 
   #guarded(step: (large: LargeEvent) => Uint8Array[]): void {
     try {
-      this.#large ??= new LargeEvent(this.#event.joined, this.#event.hasData)
+      const onlyResult = this.#options.large === 'results'
+      this.#large ??= new LargeEvent(this.#event.joined, this.#event.hasData, onlyResult)
       this.#out.push(...step(this.#large))
     } catch (error) {
       this.#mode = 'dead'
