@@ -1,29 +1,54 @@
 // The end of a process: nothing under way is cut that could still finish within the budget.
 
 import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { OpenStreams } from './policy/streams.ts'
+
+const SWEEP_MS = 50
+const RESERVE_MS = 250
+
+/** Collects the connections of a server; to be called before it listens. */
+export function trackSockets(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  return sockets
+}
 
 /** Accepts for the grace, ends standing streams at an event boundary, waits for the rest (T135). */
 export async function drain(
   client: Server,
+  sockets: ReadonlySet<Socket>,
   streams: OpenStreams,
   graceMs: number,
   budgetMs: number,
 ): Promise<void> {
-  const deadline = performance.now() + budgetMs - 250
+  const deadline = performance.now() + budgetMs - RESERVE_MS
   await new Promise((resolve) => setTimeout(resolve, Math.min(graceMs, budgetMs / 4)))
   const finished = closed(client)
   streams.endStanding()
-  client.closeIdleConnections()
-  const left = Math.max(0, deadline - performance.now())
+  // T135: a connection opened ahead of its first request is no idle one to Node.
+  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+  // A connection that was kept alive past its last answer would hold the process otherwise.
+  const sweep = setInterval(() => client.closeIdleConnections(), SWEEP_MS)
   let timer: NodeJS.Timeout | undefined
   const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, left)
+    timer = setTimeout(resolve, Math.max(0, deadline - performance.now()))
   })
   await Promise.race([finished, late])
   clearTimeout(timer)
+  clearInterval(sweep)
   client.closeAllConnections()
+}
+
+/** Stops a server and every connection of it, silent ones included. */
+export function cut(server: Server): Promise<void> {
+  const finished = closed(server)
+  server.closeAllConnections()
+  return finished
 }
 
 /** Stops accepting; resolves when the last connection is gone. */
@@ -32,4 +57,14 @@ export function closed(server: Server): Promise<void> {
     server.close(() => resolve())
     server.closeIdleConnections()
   })
+}
+
+/** Waits until the exchanges cut at the deadline are recorded as well (contract section 6). */
+export async function recorded(exchanges: ReadonlySet<Promise<void>>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, RESERVE_MS)
+  })
+  await Promise.race([Promise.allSettled(exchanges), late])
+  clearTimeout(timer)
 }

@@ -2,6 +2,7 @@
 // the path; a fault is an exception that is answered here and nowhere else.
 
 import { randomBytes } from 'node:crypto'
+import { addAbortListener } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { Pool } from 'undici'
@@ -11,7 +12,7 @@ import type { Policy } from './policy/engine.ts'
 import { judge } from './policy/judge.ts'
 import type { OpenStreams } from './policy/streams.ts'
 import type { TaskOwners } from './policy/tasks.ts'
-import { writeRefusal } from './respond.ts'
+import { watchStall, writeRefusal } from './respond.ts'
 import { type Admission, admit } from './stages/admit.ts'
 import { authenticate, type Verify } from './stages/authenticate.ts'
 import { authorize } from './stages/authorize.ts'
@@ -20,8 +21,9 @@ import { forward, UpstreamFault } from './stages/forward.ts'
 import { type BodyLimits, read } from './stages/read.ts'
 import { type Exchange, type Recorder, record } from './stages/record.ts'
 import { type RelayTools, relay } from './stages/relay.ts'
-import { throttle } from './stages/throttle.ts'
+import { stands, throttle } from './stages/throttle.ts'
 import { type Denial, isDenial, type Permit } from './types.ts'
+import { isNamed } from './wire/names.ts'
 
 /** All that the path runs on; made once by main.ts. */
 export type Path = {
@@ -34,6 +36,8 @@ export type Path = {
   readonly sealer: Sealer
   readonly pool: Pool
   readonly upstreamPath: string
+  /** Milliseconds for an answer that must be seen whole. */
+  readonly wholeTimeoutMs: number
   readonly metadataUrl: string
   /** Seconds that an expired token is still accepted. */
   readonly clockSkewS: number
@@ -55,6 +59,7 @@ export async function handle(
     if (!response.writableFinished) gone.abort()
   }
   response.once('close', watch)
+  const unwatch = watchStall(response)
   const { metrics } = path.recorder
   if (request.method === 'POST') metrics.inflight.inc()
   try {
@@ -65,10 +70,26 @@ export async function handle(
     await rescue(error, request, response, path, exchange, gone.signal)
   } finally {
     if (request.method === 'POST') metrics.inflight.dec()
-    exchange.status = response.statusCode
+    // What was not read of the answer is let go with its connection; nothing else is left open.
+    gone.abort()
+    unwatch()
+    if (response.headersSent) exchange.status = response.statusCode
     exchange.responseBytes = socket.bytesWritten - written
     record(exchange, performance.now(), path.recorder)
   }
+}
+
+/** Answers and records what never enters the path: an unknown route, an odd request target. */
+export async function turnAway(
+  denial: Denial,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: Path,
+): Promise<void> {
+  const exchange = begin(request, randomHex(16))
+  await answer(denial, request, response, path, exchange)
+  exchange.status = response.statusCode
+  record(exchange, performance.now(), path.recorder)
 }
 
 /** The stages in order; what comes back is the refusal that ended them, if any. */
@@ -87,16 +108,29 @@ async function walk(
   if (isDenial(caller)) return caller
   exchange.caller = caller
 
-  const limited = throttle(caller, head, path.streams)
+  const limited = throttle(caller, head.http, path.streams)
   if (limited !== undefined) return limited
 
+  const reading = performance.now()
   const message = await read(head, request, response, path.limits)
+  exchange.readMs = performance.now() - reading
   if (message !== undefined && isDenial(message)) return message
   exchange.requestBytes = message?.bytes.length ?? 0
+  if (message !== undefined && 'method' in message) exchange.method = message.method
 
   const intent = classify(head, message)
   if (isDenial(intent)) return intent
   exchange.intent = intent
+
+  const standing = throttle(caller, intent.method, path.streams)
+  if (standing !== undefined) return { ...standing, id: intent.id, era: intent.era }
+  const ending = new AbortController()
+  // T125: counted before the upstream is asked, or many at once would pass the limit together.
+  if (stands(intent.method))
+    addAbortListener(
+      gone,
+      path.streams.stand(caller, () => ending.abort()),
+    )
 
   const policy = path.policy()
   exchange.policyVersion = policy.version
@@ -113,15 +147,16 @@ async function walk(
   const answered = await forward(permit, head, path.pool, path.upstreamPath, stamp, gone)
   exchange.headAt = performance.now()
 
-  return relay(answered, permit, response, relayTools(permit, policy, path))
+  return relay(answered, permit, response, relayTools(permit, policy, path, ending.signal))
 }
 
-function relayTools(permit: Permit, policy: Policy, path: Path): RelayTools {
+function relayTools(permit: Permit, policy: Policy, path: Path, ending: AbortSignal): RelayTools {
   const { caller, intent } = permit
   const { metrics } = path.recorder
-  const stands = intent.http === 'GET' || intent.method === 'subscriptions/listen'
+  // What stands for hours follows the policy in force; everything else keeps its snapshot (T88).
+  const current = stands(intent.method) ? path.policy : () => policy
   return {
-    may: (target) => judge(policy, path.tasks, caller, target).allow,
+    may: (target) => isNamed(target) && judge(current(), path.tasks, caller, target).allow,
     expiresInMs: () =>
       Math.max(0, Math.floor((caller.expiresAt + path.clockSkewS) * 1_000 - Date.now())),
     seal: (session) => path.sealer.seal(session, caller),
@@ -131,9 +166,11 @@ function relayTools(permit: Permit, policy: Policy, path: Path): RelayTools {
       if (tool !== undefined) path.tasks.remember(taskId, caller, tool)
     },
     openStream: (end) => {
-      if (stands && path.streams.full(caller)) return undefined
-      return stands ? path.streams.stand(caller, end) : path.streams.answer()
+      if (!stands(intent.method)) return path.streams.answer()
+      const listening = addAbortListener(ending, end)
+      return () => listening[Symbol.dispose]()
     },
+    wholeTimeoutMs: path.wholeTimeoutMs,
     hidden: (list, count) => metrics.itemsHidden.inc({ kind: list }, count),
     dropped: (reason) => metrics.framesDropped.inc({ reason }),
   }

@@ -47,3 +47,20 @@ function drain(request: IncomingMessage): Promise<void> {
     request.once('end', done).once('close', done).once('error', done)
   })
 }
+
+const STALL_MS = 60_000
+const STALL_CHECKS = 4
+
+/** Drops a client that takes none of what waits for it for a minute (T124); returns what ends the watch. */
+export function watchStall(response: ServerResponse): () => void {
+  let waiting = 0
+  let checks = 0
+  const timer = setInterval(() => {
+    const left = response.writableLength
+    checks = left > 0 && left === waiting ? checks + 1 : 0
+    waiting = left
+    if (checks >= STALL_CHECKS) response.destroy()
+  }, STALL_MS / STALL_CHECKS)
+  timer.unref()
+  return () => clearInterval(timer)
+}

@@ -9,8 +9,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { handle, type Path } from './pipeline.ts'
-import { writeRefusal } from './respond.ts'
+import { handle, type Path, turnAway } from './pipeline.ts'
 import type { Denial, JSONObject } from './types.ts'
 import { announcesBody } from './wire/headers.ts'
 
@@ -32,15 +31,20 @@ export type ClientSide = {
   readonly metadata: () => JSONObject
   readonly origins: ReadonlySet<string>
   readonly draining: () => boolean
+  /** The exchanges that are not at their end yet, kept here for the drain. */
+  readonly underway: Set<Promise<void>>
 }
 
 /** Makes the client-side server; listen on it with `listen`. */
 export function clientServer(side: ClientSide, path: Path): Server {
   const route = (request: IncomingMessage, response: ServerResponse) => {
-    routeClient(request, response, side, path).catch((error: unknown) => {
-      path.recorder.log.error({ error: String(error) }, 'a route failed')
-      response.destroy()
-    })
+    const exchange: Promise<void> = routeClient(request, response, side, path)
+      .catch((error: unknown) => {
+        path.recorder.log.error({ error: String(error) }, 'a route failed')
+        response.destroy()
+      })
+      .finally(() => side.underway.delete(exchange))
+    side.underway.add(exchange)
   }
   const server = createServer(HTTP_OPTIONS, route)
   // T55: a header beyond a count would be dropped unseen; the size of the head is bounded instead.
@@ -48,7 +52,7 @@ export function clientServer(side: ClientSide, path: Path): Server {
   // T45: the body is asked for after authentication, by the read stage.
   server.on('checkContinue', route)
   server.on('checkExpectation', (request, response) => {
-    refuse({ denied: 'expectation', detail: 'an unknown expectation' }, request, response, path)
+    deny('expectation', request, response, path).catch(() => response.destroy())
   })
   server.on('clientError', answerBrokenRequest)
   return server
@@ -87,17 +91,7 @@ function deny(
   response: ServerResponse,
   path: Path,
 ): Promise<void> {
-  return refuse({ denied, detail: '' }, request, response, path)
-}
-
-function refuse(
-  denial: Denial,
-  request: IncomingMessage,
-  response: ServerResponse,
-  path: Path,
-): Promise<void> {
-  const facts = { metadataUrl: path.metadataUrl, scopes: path.policy().advertised }
-  return writeRefusal(denial, request, response, facts)
+  return turnAway({ denied, detail: 'beside the MCP path' }, request, response, path)
 }
 
 // R56: without the new names the v2 client silently falls back to the legacy era.

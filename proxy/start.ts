@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Pool } from 'undici'
 import type { Config } from './config.ts'
-import { closed, drain } from './drain.ts'
+import { cut, drain, recorded, trackSockets } from './drain.ts'
 import { TokenCache } from './identity/cache.ts'
 import { createVerifier, type Identity } from './identity/create.ts'
 import type { KeySource, RefreshFacts, RefreshResult } from './identity/keys.ts'
@@ -57,6 +57,7 @@ export async function start(
     ...((await reachable(config.upstream)) ? [] : ['the upstream']),
   ]
   const resource = audienceOf(config.publicUrl)
+  const underway = new Set<Promise<void>>()
   const client = clientServer(
     {
       mcpPath: config.publicUrl.pathname,
@@ -70,6 +71,7 @@ export async function start(
         }),
       origins: path.admission.origins,
       draining: () => draining,
+      underway,
     },
     path,
   )
@@ -78,17 +80,19 @@ export async function start(
     metrics: () => metrics.scrape(),
     metricsType: metrics.registry.contentType,
   })
+  const sockets = trackSockets(client)
   keys?.start()
   const close = async () => {
     source.close()
-    await Promise.allSettled([keys?.close(), pool.destroy(), closed(client), closed(admin)])
+    await Promise.allSettled([keys?.close(), pool.destroy(), cut(client), cut(admin)])
+    await recorded(underway)
   }
   try {
     const port = await listen(client, config.host, config.port)
     const adminPort = await listen(admin, config.adminHost, config.adminPort)
     const stop = async (graceMs: number) => {
       draining = true
-      await drain(client, streams, graceMs, config.drainTimeoutMs)
+      await drain(client, sockets, streams, graceMs, config.drainTimeoutMs)
       await close()
     }
     return { port, adminPort, unready, reloadPolicy: () => source.reload(), stop }
@@ -134,6 +138,7 @@ function wire(config: Config, log: Log, metrics: Metrics, parts: Parts): Path {
     sealer: createSealer(config.sessionKey ?? randomBytes(32)),
     pool: parts.pool,
     upstreamPath: config.upstream.path,
+    wholeTimeoutMs: config.upstreamTimeoutMs,
     metadataUrl: metadataUrl(audienceOf(config.publicUrl)),
     clockSkewS,
     recorder: { log, metrics, replica: hostname(), logSubject: config.logSubject },

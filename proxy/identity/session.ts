@@ -17,7 +17,7 @@ export type Sealer = {
   readonly hash: (sessionId: string) => string
 }
 
-/** An upstream session id that is not 1 to 740 visible ASCII characters (MCP Transports). */
+/** An upstream session id that is not 1 to 3044 visible ASCII characters (MCP Transports). */
 export class SessionFault extends Error {
   readonly code = 'SESSION_ID_INVALID'
 }
@@ -26,7 +26,7 @@ const CIPHER = 'aes-256-gcm'
 const KEY_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
-const MAX_SEALED = 1024
+const MAX_SEALED = 4096
 const MAX_ID_BYTES = (MAX_SEALED / 4) * 3 - NONCE_BYTES - TAG_BYTES
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/
 const BASE64URL = /^[A-Za-z0-9_-]+$/

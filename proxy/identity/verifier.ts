@@ -170,8 +170,8 @@ export class Verifier {
       return invalid(`the client claim is not 1 to ${MAX_NAME} printable characters`)
     }
     if (iss !== '' && !isName(iss)) return invalid('"iss" claim is not a printable string')
-    const scopes = readTokens(claims, scopeClaim)
-    return { iss, sub, client, scopes, roles: readTokens(claims, rolesClaim), expiresAt }
+    const scopes = readScopes(claims, scopeClaim)
+    return { iss, sub, client, scopes, roles: readRoles(claims, rolesClaim), expiresAt }
   }
 }
 
@@ -203,13 +203,21 @@ function readStrings(value: JSONValue): readonly string[] | undefined {
 }
 
 /**
- * Scopes or roles: a string split at single spaces or an array of strings; another shape is none,
- * and an item outside the charset of RFC 6749 §3.3 is ignored (T82, T85), so no item holds a space.
+ * Scopes: a string split at single spaces or an array of strings; another shape is none, and an item
+ * outside the charset of RFC 6749 §3.3 is ignored (T82, T85), so no item holds a space.
  */
-function readTokens(claims: JSONObject, names: readonly string[]): ReadonlySet<string> {
+function readScopes(claims: JSONObject, names: readonly string[]): ReadonlySet<string> {
+  return new Set(readItems(claims, names).filter((item) => SCOPE_TOKEN.test(item)))
+}
+
+/** Roles: the same shapes; an item of an array may be any printable text, as issuers let it be. */
+function readRoles(claims: JSONObject, names: readonly string[]): ReadonlySet<string> {
+  return new Set(readItems(claims, names).filter(isName))
+}
+
+function readItems(claims: JSONObject, names: readonly string[]): readonly string[] {
   const found = names.map((name) => readClaim(claims, name)).find((value) => value !== undefined)
-  const items = typeof found === 'string' ? found.split(' ') : readStrings(found ?? null)
-  return new Set(items?.filter((item) => SCOPE_TOKEN.test(item)))
+  return typeof found === 'string' ? found.split(' ') : (readStrings(found ?? null) ?? [])
 }
 
 /** Own members alone (T83); a name that holds dots itself beats a path. */

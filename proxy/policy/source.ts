@@ -6,6 +6,8 @@ import type { DenyMode } from '../types.ts'
 import type { Policy } from './engine.ts'
 import { type PolicyOrProblems, parsePolicy } from './table.ts'
 
+const POLL_MS = 500
+
 /** Reads and parses a policy file; an unreadable file is a problem like any other. */
 export function loadPolicy(path: string, deny: DenyMode): PolicyOrProblems {
   try {
@@ -22,6 +24,7 @@ export class PolicySource {
   readonly #deny: DenyMode
   readonly #report: (loaded: PolicyOrProblems) => void
   #current: Policy
+  #settling: NodeJS.Timeout | undefined
 
   /** `report` hears of every reload, good or bad. */
   constructor(
@@ -35,12 +38,23 @@ export class PolicySource {
     this.#deny = deny
     this.#report = report
     // Polling by stat follows the symlink swap of a mounted ConfigMap, which inotify misses.
-    watchFile(path, { interval: 500, persistent: false }, () => this.reload())
+    watchFile(path, { interval: POLL_MS, persistent: false }, () => this.#settle(read(path)))
   }
 
   /** The policy in force now. */
   get current(): Policy {
     return this.#current
+  }
+
+  /** A file that is still being written could lack its exceptions: two equal reads are awaited. */
+  #settle(seen: string | undefined): void {
+    clearTimeout(this.#settling)
+    this.#settling = setTimeout(() => {
+      const now = read(this.#path)
+      if (now === seen) this.reload()
+      else this.#settle(now)
+    }, POLL_MS)
+    this.#settling.unref()
   }
 
   /** Reads the file again; on any problem the policy in force stays. */
@@ -55,6 +69,15 @@ export class PolicySource {
 
   /** Stops watching. */
   close(): void {
+    clearTimeout(this.#settling)
     unwatchFile(this.#path)
+  }
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
   }
 }

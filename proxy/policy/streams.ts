@@ -9,6 +9,7 @@ export class OpenStreams {
   readonly #standing = new Map<string, number>()
   readonly #ends = new Set<() => void>()
   #open = 0
+  #standingTotal = 0
   #ending = false
 
   constructor(perCaller: number, total: number) {
@@ -28,10 +29,12 @@ export class OpenStreams {
 
   /** True when the caller may open no further standing stream (GET, subscriptions/listen). */
   full(caller: Caller): boolean {
-    return this.#ending || this.#open >= this.#total || this.#count(caller) >= this.#perCaller
+    return (
+      this.#ending || this.#standingTotal >= this.#total || this.#count(caller) >= this.#perCaller
+    )
   }
 
-  /** Counts the answer of a call; returns what must run when it closes. */
+  /** Counts the answer of a call, which no limit on standing streams refuses; returns what must run when it closes. */
   answer(): () => void {
     this.#open++
     return once(() => {
@@ -43,10 +46,12 @@ export class OpenStreams {
   stand(caller: Caller, end: () => void): () => void {
     const key = keyOf(caller)
     this.#open++
+    this.#standingTotal++
     this.#standing.set(key, this.#count(caller) + 1)
     this.#ends.add(end)
     return once(() => {
       this.#open--
+      this.#standingTotal--
       this.#ends.delete(end)
       const left = this.#count(caller) - 1
       if (left > 0) this.#standing.set(key, left)

@@ -12,9 +12,8 @@ import {
   VERSION_KEY,
 } from '../wire/eras.ts'
 import { decodeHeaderValue } from '../wire/headers.ts'
+import { isNamed } from '../wire/names.ts'
 
-const MAX_NAME = 128
-const MAX_URI = 4_096
 const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities'
 
 type Asking = Extract<Message, { kind: 'request' | 'notification' }>
@@ -148,22 +147,17 @@ function listenTargets(filter: unknown): readonly Target[] | Denial {
   return named(targets)
 }
 
-/** T16, T21: names are strings of 1 to 128 characters (URIs 4,096) without control characters. */
+/** T16, T21: names are strings, and such as may be listed. */
 function named(
   candidates: readonly { readonly kind: Target['kind']; readonly name: unknown }[],
 ): readonly Target[] | Denial {
   const targets: Target[] = []
   for (const { kind, name } of candidates) {
-    const max = kind === 'resource' || kind === 'template' ? MAX_URI : MAX_NAME
-    if (typeof name !== 'string' || name === '' || name.length > max || hasControl(name))
+    if (typeof name !== 'string' || !isNamed({ kind, name }))
       return { denied: 'invalid_name', detail: `the ${kind} is not named by a plain string` }
     targets.push({ kind, name })
   }
   return targets
-}
-
-function hasControl(name: string): boolean {
-  return /[\x00-\x1f\x7f-\x9f]/.test(name)
 }
 
 function asksForTask(params: JSONObject, envelope: JSONObject | undefined): boolean {

@@ -20,7 +20,9 @@ export class UpstreamFault extends Error {
 export type Stamp = { readonly requestId: string; readonly traceparent: string }
 
 // R12: Mcp-Param-* is forwarded untouched; R3: Accept as well. Everything else stays behind.
-const PASSED = new Set(['accept', 'mcp-protocol-version', 'mcp-method', 'mcp-name'])
+const PASSED = new Set(['accept', 'mcp-protocol-version'])
+// R13: only in the modern era were they checked against the body.
+const CHECKED = new Set(['mcp-method', 'mcp-name'])
 
 const FAULTS: ReadonlyMap<string, UpstreamFault['code']> = new Map([
   ['UND_ERR_HEADERS_TIMEOUT', 'upstream_slow'],
@@ -67,7 +69,12 @@ function rebuild(permit: Permit, head: Head, stamp: Stamp): string[] {
   const headers = ['accept-encoding', 'identity']
   if (intent.message !== undefined) headers.push('content-type', 'application/json')
   for (const [name, value] of head.headers)
-    if (PASSED.has(name) || name.startsWith('mcp-param-')) headers.push(name, value)
+    if (
+      PASSED.has(name) ||
+      name.startsWith('mcp-param-') ||
+      (intent.era === 'modern' && CHECKED.has(name))
+    )
+      headers.push(name, value)
   if (session !== undefined) {
     headers.push('mcp-session-id', session)
     // T100: a replay only inside a session bound to this caller.

@@ -15,6 +15,10 @@ export type Exchange = {
   readonly http: string
   readonly startedAt: number
   requestBytes: number
+  /** Milliseconds that the body took to arrive. */
+  readMs?: number
+  /** As the body named it, also when it is unknown. */
+  method?: string
   caller?: Caller
   intent?: Intent
   denial?: Denial
@@ -104,8 +108,8 @@ function reasonOf(exchange: Exchange, outcome: OutcomeName): string {
   return exchange.denial?.denied ?? outcome
 }
 
-function methodOf({ http, intent }: Exchange): string {
-  return intent?.method ?? http
+function methodOf({ http, intent, method }: Exchange): string {
+  return intent?.method ?? method?.slice(0, MAX_DETAIL) ?? http
 }
 
 function upstreamMs({ sentAt, headAt }: Exchange): number | undefined {
@@ -141,7 +145,7 @@ function measure(
     decision: decisionOf(outcome, exchange),
     reason: reasonOf(exchange, outcome),
   })
-  metrics.overhead.observe(((sentAt ?? endedAt) - startedAt) / 1_000)
+  metrics.overhead.observe(((sentAt ?? endedAt) - startedAt - (exchange.readMs ?? 0)) / 1_000)
   if (sentAt !== undefined && headAt !== undefined)
     metrics.upstream.observe((headAt - sentAt) / 1_000)
   metrics.operation.observe(

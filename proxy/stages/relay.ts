@@ -19,12 +19,14 @@ export type RelayTools = {
   /** Milliseconds until the token expires, at least 0. */
   expiresInMs(): number
   seal(session: string): string
+  /** Milliseconds for an answer that must be seen whole. */
+  readonly wholeTimeoutMs: number
   /** The upstream says that it has tasks. */
   tasksOffered(): void
   /** A task was created by this call. */
   taskCreated(taskId: string): void
-  /** Counts a stream; undefined when the caller may open no further one (T125). */
-  openStream(end: () => void): (() => void) | undefined
+  /** Counts a stream until what it returns is called; a drain ends a standing one by `end`. */
+  openStream(end: () => void): () => void
   hidden(list: ListName, count: number): void
   dropped(reason: string): void
 }
@@ -71,21 +73,21 @@ export async function relay(
   if (essence === 'text/event-stream') return relayStream(answer, permit, response, tools)
   if (essence !== 'application/json' || intent.http === 'GET')
     return broken('an answer that is neither JSON nor an event stream')
-  if (!isWhole(permit)) return relayJSON(answer, permit, response, tools)
-  const text = await readText(answer, MAX_WHOLE_BYTES)
-  const judged = text === undefined ? undefined : judgeWith(permit, tools)(text)
-  if (judged === undefined || 'drop' in judged)
-    return broken(judged?.drop ?? 'an answer too large to filter')
+  const whole = intent.list !== undefined || WHOLE.has(intent.method) || intent.mayCreateTask
+  if (!whole) return relayJSON(answer, permit, response, tools)
+  const text = await readText(answer, MAX_WHOLE_BYTES, tools.wholeTimeoutMs)
+  if (typeof text !== 'string') {
+    const denial = broken('an answer too large to filter, or no UTF-8')
+    return text.fault === 'late' ? { ...denial, denied: 'upstream_slow' } : denial
+  }
+  const judged = judgeWith(permit, tools)(text)
+  if ('drop' in judged) return broken(judged.drop)
   if ('method' in judged.value) return broken('a message that is no answer') // T95
-  const sent = judged.pass === 'same' ? (text ?? '') : judged.text
+  const sent = judged.pass === 'same' ? text : judged.text
   response
     .writeHead(status, headersFor(answer, intent.era, 'application/json', tools.seal))
     .end(sent)
   return undefined
-}
-
-function isWhole({ intent }: Permit): boolean {
-  return intent.list !== undefined || WHOLE.has(intent.method) || intent.mayCreateTask
 }
 
 /** R8: the upstream's own 4xx goes on unchanged; era negotiation depends on it. */
@@ -96,7 +98,9 @@ async function relayError(
   tools: RelayTools,
   essence: string | undefined,
 ): Promise<undefined> {
-  const text = essence === 'application/json' ? await readText(answer, MAX_ERROR_BYTES) : undefined
+  const isJSON = essence === 'application/json'
+  const read = isJSON ? await readText(answer, MAX_ERROR_BYTES, tools.wholeTimeoutMs) : undefined
+  const text = typeof read === 'string' ? read : undefined
   if (text === undefined) answer.body.destroy()
   const judged = text === undefined ? undefined : judgeWith(permit, tools)(text)
   const passed = judged !== undefined && 'pass' in judged
@@ -137,7 +141,7 @@ async function relayStream(
   permit: Permit,
   response: ServerResponse,
   tools: RelayTools,
-): Promise<Denial | undefined> {
+): Promise<undefined> {
   const { intent } = permit
   let ended = false
   const end = () => {
@@ -145,10 +149,6 @@ async function relayStream(
     answer.body.destroy()
   }
   const close = tools.openStream(end)
-  if (close === undefined) {
-    answer.body.destroy()
-    return { denied: 'too_many_streams', detail: 'open streams are at their limit', id: intent.id }
-  }
   // R45, T81: no stream outlives its token. A timer of more than 24.8 days would fire at once.
   const expiry = setTimeout(end, Math.min(tools.expiresInMs(), 2 ** 31 - 1))
   try {

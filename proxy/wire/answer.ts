@@ -25,8 +25,31 @@ export function headersFor(
   return headers
 }
 
-/** Reads a whole body as text; undefined when it is larger than `maxBytes` or not UTF-8. */
-export async function readText(answer: Answer, maxBytes: number): Promise<string | undefined> {
+/** Why there is no text: too much of it or no UTF-8, or not all of it in time. */
+export type NoText = { readonly fault: 'unreadable' | 'late' }
+
+/** Reads a whole body as text, at most `maxBytes` of it within `timeoutMs` (T133). */
+export async function readText(
+  answer: Answer,
+  maxBytes: number,
+  timeoutMs: number,
+): Promise<string | NoText> {
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    answer.body.destroy()
+  }, timeoutMs)
+  try {
+    return (await collect(answer, maxBytes)) ?? { fault: 'unreadable' }
+  } catch (error) {
+    if (late) return { fault: 'late' }
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function collect(answer: Answer, maxBytes: number): Promise<string | undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let text = ''
   let total = 0

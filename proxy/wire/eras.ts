@@ -55,7 +55,8 @@ export const METHODS: Readonly<Record<Era, ReadonlyMap<string, MethodRow>>> = {
     ['tasks/list', { list: 'tasks' }],
     ['notifications/initialized', {}],
     ['notifications/roots/list_changed', {}],
-    ['notifications/tasks/status', TASK],
+    // The client's own tasks, which a server asked it for: not the upstream's.
+    ['notifications/tasks/status', {}],
   ]),
   modern: new Map<string, MethodRow>([
     ...BOTH,

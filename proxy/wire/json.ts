@@ -31,7 +31,8 @@ const DETAILS: { readonly [fault in Fault['fault']]: string } = {
   too_many_members: 'an object has too many members',
   forbidden_key: 'a member is named "__proto__"',
 }
-const ENVELOPE_DEPTH = 3
+/** The message and its params; arguments may hold what they like (T20). */
+const ENVELOPE_DEPTH = 2
 const MAX_ENVELOPE_MEMBERS = 1_000
 const MAX_MEMBERS = 100_000
 /** Up to here a linear scan beats building a set. */
@@ -54,13 +55,17 @@ export function parseStrict(bytes: Uint8Array, maxDepth: number): Parsed | Fault
   } catch {
     return fault('not_utf8')
   }
-  return parseText(text, maxDepth)
+  return parseText(text, maxDepth, MAX_ENVELOPE_MEMBERS)
 }
 
-/** Parses text that was decoded already, as strictly as `parseStrict` does. */
-export function parseText(text: string, maxDepth: number): Parsed | Fault {
+/** Parses decoded text as strictly as `parseStrict`; only requests have an envelope bound (T20). */
+export function parseText(
+  text: string,
+  maxDepth: number,
+  maxEnvelopeMembers = MAX_MEMBERS,
+): Parsed | Fault {
   if (text.charCodeAt(0) === 0xfeff) return fault('bom')
-  const found = scan(text, maxDepth)
+  const found = scan(text, maxDepth, maxEnvelopeMembers)
   if (found !== undefined) return fault(found)
   try {
     // JSON.parse yields JSON values only.
@@ -116,7 +121,11 @@ type Level = { isObject: boolean; base: number; count: number; set: Set<string> 
  * Bounds depth and members and finds repeated names. It knows no grammar: on text that is not
  * JSON its answer may be any, and JSON.parse has the last word.
  */
-function scan(text: string, maxDepth: number): Fault['fault'] | undefined {
+function scan(
+  text: string,
+  maxDepth: number,
+  maxEnvelopeMembers: number,
+): Fault['fault'] | undefined {
   const names: string[] = []
   const levels: Level[] = []
   let depth = 0
@@ -128,7 +137,14 @@ function scan(text: string, maxDepth: number): Fault['fault'] | undefined {
       const end = stringEnd(text, i)
       if (end < 0) return 'syntax'
       if (nameNext && level !== undefined) {
-        const found = addName(text, i, end, level, depth, names)
+        const found = addName(
+          text,
+          i,
+          end,
+          level,
+          names,
+          depth <= ENVELOPE_DEPTH ? maxEnvelopeMembers : MAX_MEMBERS,
+        )
         if (found !== undefined) return found
         nameNext = false
       }
@@ -156,10 +172,9 @@ function addName(
   start: number,
   end: number,
   level: Level,
-  depth: number,
   names: string[],
+  limit: number,
 ): Fault['fault'] | undefined {
-  const limit = depth <= ENVELOPE_DEPTH ? MAX_ENVELOPE_MEMBERS : MAX_MEMBERS
   if (++level.count > limit) return 'too_many_members'
   let name: string
   try {

@@ -90,7 +90,7 @@ const REFUSED: readonly Row[] = [
 
 function inChunks(body: string): string {
   const size = 65_536
-  const parts = body.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? []
+  const parts = body.match(new RegExp(`.{1,${size}}`, 'gs')) ?? []
   return `${parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('')}0\r\n\r\n`
 }
 

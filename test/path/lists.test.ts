@@ -96,7 +96,7 @@ for (const mode of MODES) {
 
 test('only the denied entries and the caching of a 2026-07-28 list change', async (t) => {
   const { upstream, proxy, reader } = await setScene(t, { mode: 'modern' })
-  const direct = (await reply(await postModern(upstream.url, '', 'tools/list'))).result
+  const direct = (await reply(await postModern(upstream.url, undefined, 'tools/list'))).result
   const result = (await reply(await postModern(proxy.url, reader, 'tools/list'))).result
   assert.ok(direct !== undefined && result !== undefined)
   const tools = direct.tools?.filter(({ name }) => PUBLIC_TOOLS.includes(name))

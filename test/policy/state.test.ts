@@ -46,11 +46,14 @@ test('a caller at the limit may open no further stream until one closes (T125)',
   assert.equal(streams.open, 1)
 })
 
-test('all callers together are bounded as well, answers of calls included', () => {
+test('all callers together are bounded as well, answers of calls left out', () => {
   const streams = new OpenStreams(5, 2)
   streams.answer()
   streams.stand(alice, () => {})
+  assert.equal(streams.full(bob), false)
+  streams.stand(bob, () => {})
   assert.equal(streams.full(bob), true)
+  assert.equal(streams.open, 3)
 })
 
 test('a drain ends every standing stream and lets no new one begin (T135)', () => {

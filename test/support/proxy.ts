@@ -1,6 +1,6 @@
 // A real proxy in this process, in front of a given upstream, with tokens of a real issuer process.
 
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
@@ -101,8 +101,9 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     stop: async () => {
       await running.stop(0)
       if (options.issuer === undefined) await issuer.stop()
+      // The descriptor stays open until the process ends: a write of the log may still be under way
+      // in the thread pool, and would fail, or hit whatever has the same number next.
       log.flush()
-      closeSync(fd)
       rmSync(folder, { recursive: true })
     },
   }

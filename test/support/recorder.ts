@@ -18,6 +18,8 @@ export type Recorded = {
   readonly headers: IncomingHttpHeaders
   readonly rawHeaders: readonly string[]
   readonly body: string
+  /** Settles when the upstream has begun to answer. */
+  readonly answered: Promise<void>
   /** Settles when the proxy left before the answer was complete. */
   readonly left: Promise<void>
 }
@@ -29,7 +31,7 @@ export type Recorder = {
   requests(): readonly Recorded[]
   /** The `method` members of the JSON bodies, and the HTTP method where there is none. */
   methods(): readonly string[]
-  /** The first request, past or future, whose body holds `text`. */
+  /** The first request, past or future, with this HTTP method or with this text in its body. */
   seen(text: string): Promise<Recorded>
   clear(): void
   stop(): Promise<void>
@@ -42,15 +44,24 @@ export async function startRecorder(upstream: string): Promise<Recorder> {
   const waiting = new Set<(recorded: Recorded) => void>()
   const server = createServer(async (request, response) => {
     const left = Promise.withResolvers<void>()
+    const answered = Promise.withResolvers<void>()
     response.once('close', () => {
       if (!response.writableFinished) left.resolve()
     })
     const { method = '', url = '', headers, rawHeaders } = request
     const body = await readAll(request)
-    const recorded = { method, url, headers, rawHeaders, body, left: left.promise }
+    const recorded: Recorded = {
+      method,
+      url,
+      headers,
+      rawHeaders,
+      body,
+      answered: answered.promise,
+      left: left.promise,
+    }
     kept.push(recorded)
     for (const hear of waiting) hear(recorded)
-    pass(recorded, target, response)
+    pass(recorded, target, response, answered.resolve)
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo // a TCP server has an AddressInfo
@@ -59,11 +70,12 @@ export async function startRecorder(upstream: string): Promise<Recorder> {
     requests: () => [...kept],
     methods: () => kept.map(({ method, body }) => (body === '' ? method : methodOf(body))),
     seen: (text) => {
-      const past = kept.find(({ body }) => body.includes(text))
+      const fits = ({ method, body }: Recorded) => method === text || body.includes(text)
+      const past = kept.find(fits)
       if (past !== undefined) return Promise.resolve(past)
       const { promise, resolve } = Promise.withResolvers<Recorded>()
       const hear = (recorded: Recorded) => {
-        if (!recorded.body.includes(text)) return
+        if (!fits(recorded)) return
         waiting.delete(hear)
         resolve(recorded)
       }
@@ -81,7 +93,12 @@ export async function startRecorder(upstream: string): Promise<Recorder> {
   }
 }
 
-function pass(recorded: Recorded, target: URL, response: ServerResponse): void {
+function pass(
+  recorded: Recorded,
+  target: URL,
+  response: ServerResponse,
+  onAnswer: () => void,
+): void {
   const { method, url, headers, body } = recorded
   const outgoing = open({
     hostname: target.hostname,
@@ -93,6 +110,7 @@ function pass(recorded: Recorded, target: URL, response: ServerResponse): void {
   outgoing.once('response', (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.rawHeaders)
     response.flushHeaders()
+    onAnswer()
     answer.pipe(response)
     answer.once('close', () => {
       if (!answer.complete) response.destroy()

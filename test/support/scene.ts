@@ -2,6 +2,7 @@
 // all tests of one file share. Everything is released when its test, or the file, ends.
 
 import { after, type TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Catalogue } from '../../upstream/catalogue.ts'
 import { demoCatalogue } from '../../upstream/demo.ts'
 import { findDocuments, readDocuments } from '../../upstream/documents.ts'
@@ -57,6 +58,16 @@ export type Scene = {
 export type SceneOptions = Partial<Omit<ProxyOptions, 'upstream' | 'issuer'>> & {
   readonly mode: Mode
   readonly catalogue?: Catalogue
+}
+
+/** The exchange lines, once there are at least `count`: a line is written after its answer. */
+export async function records(proxy: TestProxy, count: number) {
+  let lines = proxy.records()
+  while (lines.length < count) {
+    await turn()
+    lines = proxy.records()
+  }
+  return lines
 }
 
 /** Starts upstream, recorder and proxy; after the test the last one started is released first. */

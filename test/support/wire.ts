@@ -84,13 +84,14 @@ export function modernHeaders(method: string, name?: string): Record<string, str
 /** Sends a well-formed 2026-07-28 request. */
 export function postModern(
   url: string,
-  token: string,
+  token: string | undefined,
   method: string,
   params: { readonly name?: string; readonly uri?: string } & JSONObject = {},
   signal?: AbortSignal,
 ): Promise<Response> {
   const headers = modernHeaders(method, params.name ?? params.uri)
-  return post(url, modern(method, params), { token, headers, ...(signal && { signal }) })
+  const own = { ...(token !== undefined && { token }), ...(signal && { signal }) }
+  return post(url, modern(method, params), { ...own, headers })
 }
 
 /** The events of a stream as they arrive: id and data. */
