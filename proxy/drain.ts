@@ -41,7 +41,11 @@ export async function drain(
   await Promise.race([finished, late])
   clearTimeout(timer)
   clearInterval(sweep)
+  // Every exchange must see its client leave before the upstream leg goes, or it would be recorded
+  // as a fault of the upstream (contract section 6).
+  const left = [...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
   client.closeAllConnections()
+  await Promise.all(left)
 }
 
 /** Stops a server and every connection of it, silent ones included. */

@@ -74,11 +74,14 @@ async function routeClient(
     if (request.method === 'OPTIONS') return preflight(request, response, side, path)
     return handle(request, response, path)
   }
+  const isMetadata = side.metadataPaths.has(route)
+  // Contract section 3: a POST to a wrong path is told that the path is wrong, not its body.
+  if (!isMetadata && !(route === '/health' && isRead(request)))
+    return deny('path_unknown', request, response, path)
   if (announcesBody((name) => request.headers[name]))
     return deny('body_not_allowed', request, response, path)
-  if (side.metadataPaths.has(route)) return metadata(request, response, side, path)
-  if (route === '/health' && isRead(request)) return sendJSON(response, 200, { status: 'ok' })
-  return deny('path_unknown', request, response, path)
+  if (isMetadata) return metadata(request, response, side, path)
+  sendJSON(response, 200, { status: 'ok' })
 }
 
 function isRead(request: IncomingMessage): boolean {
