@@ -57,7 +57,8 @@ export async function startBench(t: TestContext): Promise<Bench> {
     if (plan.ends) socket.end()
   })
   t.after(() => upstream.stop())
-  const proxy = await startProxy({ upstream: upstream.url, policy: POLICY })
+  const settings = { MAX_STREAMS_PER_CALLER: '64' }
+  const proxy = await startProxy({ upstream: upstream.url, policy: POLICY, settings })
   t.after(() => proxy.stop())
   const agent = new Agent({ keepAlive: true, maxSockets: 32 })
   t.after(() => agent.destroy())

@@ -163,7 +163,7 @@ const HEADERS: readonly Row[] = [
   },
   {
     name: 'a session id that is none',
-    answer: whole(LIST, [JSON_TYPE, `mcp-session-id: ${'a'.repeat(900)}`]),
+    answer: whole(LIST, [JSON_TYPE, `mcp-session-id: ${'a'.repeat(3_100)}`]),
     ...refused,
   },
   { name: 'NUL in a header', answer: whole(LIST, [JSON_TYPE, 'x: a\0b']), ...refused },

@@ -1,6 +1,8 @@
 // The admin side, and an upstream that goes away and comes back.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { startUpstream } from '../../upstream/server.ts'
 import { startProxy } from '../support/proxy.ts'
@@ -173,6 +175,20 @@ test('a call that outlasts the drain is cut and recorded', async (t) => {
   const [line] = await records(proxy, 1)
   assert.equal(line?.['method'], 'tools/call')
   assert.equal(line?.['outcome'], 'aborted')
+})
+
+// Its budget is longer than the test may last.
+test('a connection that never asked does not hold the stop', { timeout: 10_000 }, async (t) => {
+  const { proxy } = await setScene(t, { mode: 'stateless', settings: { DRAIN_TIMEOUT: '60s' } })
+  const socket = connect(proxy.port, '127.0.0.1')
+  t.after(() => socket.destroy())
+  await once(socket, 'connect')
+  // The answer shows that the older connection has been accepted as well.
+  await fetch(new URL('/health', proxy.url))
+  const closed = once(socket, 'close')
+  socket.resume()
+  await proxy.running.stop(0)
+  await closed
 })
 
 for (const path of ['/', '/mcp', '/admin', '/history']) {

@@ -26,18 +26,6 @@ for (const [kind, mode] of PAIRINGS) {
       assert.equal(agent.getInstructions(), direct.getInstructions())
     })
 
-    test('sees all of them by a role that adds the scopes', async (t) => {
-      const { connect, proxy } = await setScene(t, { mode })
-      const agent = await connect(kind, await proxy.token({ roles: ['admin'] }))
-      assert.equal((await agent.listTools()).tools.length, 7)
-    })
-
-    test('sees an empty list with a token of no scopes', async (t) => {
-      const { connect, proxy } = await setScene(t, { mode })
-      const agent = await connect(kind, await proxy.token())
-      assert.deepEqual((await agent.listTools()).tools, [])
-    })
-
     test('sees the prompts, resources and templates that its token allows', async (t) => {
       const { connect, reader } = await setScene(t, { mode })
       const agent = await connect(kind, reader)
@@ -91,6 +79,20 @@ for (const mode of MODES) {
     const direct = await list(upstream.url)
     assert.equal(direct?.tools?.length, 7)
     assert.deepEqual(await list(proxy.url, full), direct)
+  })
+}
+
+for (const mode of MODES) {
+  test(`in mode ${mode} a role shows what the scopes that it adds allow`, async (t) => {
+    const { connect, proxy } = await setScene(t, { mode })
+    const agent = await connect('v2 auto', await proxy.token({ roles: ['admin'] }))
+    assert.equal((await agent.listTools()).tools.length, 7)
+  })
+
+  test(`in mode ${mode} a token of no scopes is valid and sees an empty list`, async (t) => {
+    const { connect, proxy } = await setScene(t, { mode })
+    const agent = await connect('v2 auto', await proxy.token())
+    assert.deepEqual((await agent.listTools()).tools, [])
   })
 }
 

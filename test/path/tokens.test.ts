@@ -2,7 +2,7 @@
 // happens to a stream whose token ends.
 
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { Claims, MintOptions } from '../../proxy/cli/issuer.ts'
 import { MODES, setScene } from '../support/scene.ts'
 import {
@@ -105,33 +105,35 @@ for (const kind of ['v1', 'v2', 'v2 auto'] as const) {
 
 const brief = { settings: { CLOCK_SKEW: '0s' } }
 
-test('a GET stream ends when its token does (R45, T81)', async (t) => {
-  const { proxy, recorder, reader } = await setScene(t, { mode: 'sessions', ...brief })
-  const session = await openSession(proxy.url, reader)
-  const token = await proxy.token({ scope: 'public:read' }, { expiresIn: 3 })
-  const response = await session.get({ token })
-  assert.equal(response.status, 200)
-  for await (const { data } of events(response)) assert.equal(data, '')
-  await (await recorder.seen('GET')).left
-  assert.equal((await session.get({ token })).status, 401)
-  assert.equal((await session.post(LIST)).status, 200)
-})
-
-test('a subscription ends with its empty result when its token ends (R45)', async (t) => {
-  const { proxy, recorder } = await setScene(t, { mode: 'modern', ...brief })
-  const token = await proxy.token({ scope: 'public:read' }, { expiresIn: 3 })
-  const notifications = { toolsListChanged: true }
-  const response = await postModern(proxy.url, token, 'subscriptions/listen', { notifications })
-  const stream = messages(response)
-  assert.equal((await next(stream)).method, 'notifications/subscriptions/acknowledged')
-  const _meta = { 'io.modelcontextprotocol/subscriptionId': 1 }
-  assert.deepEqual(await next(stream), {
-    jsonrpc: '2.0',
-    id: 1,
-    result: { resultType: 'complete', _meta },
+describe('a stream whose token ends', { concurrency: true }, () => {
+  test('a GET stream ends when its token does (R45, T81)', async (t) => {
+    const { proxy, recorder, reader } = await setScene(t, { mode: 'sessions', ...brief })
+    const session = await openSession(proxy.url, reader)
+    const token = await proxy.token({ scope: 'public:read' }, { expiresIn: 3 })
+    const response = await session.get({ token })
+    assert.equal(response.status, 200)
+    for await (const { data } of events(response)) assert.equal(data, '')
+    await (await recorder.seen('GET')).left
+    assert.equal((await session.get({ token })).status, 401)
+    assert.equal((await session.post(LIST)).status, 200)
   })
-  assert.equal((await stream.next()).done, true)
-  await (await recorder.seen('subscriptions/listen')).left
+
+  test('a subscription ends with its empty result when its token ends (R45)', async (t) => {
+    const { proxy, recorder } = await setScene(t, { mode: 'modern', ...brief })
+    const token = await proxy.token({ scope: 'public:read' }, { expiresIn: 3 })
+    const notifications = { toolsListChanged: true }
+    const response = await postModern(proxy.url, token, 'subscriptions/listen', { notifications })
+    const stream = messages(response)
+    assert.equal((await next(stream)).method, 'notifications/subscriptions/acknowledged')
+    const _meta = { 'io.modelcontextprotocol/subscriptionId': 1 }
+    assert.deepEqual(await next(stream), {
+      jsonrpc: '2.0',
+      id: 1,
+      result: { resultType: 'complete', _meta },
+    })
+    assert.equal((await stream.next()).done, true)
+    await (await recorder.seen('subscriptions/listen')).left
+  })
 })
 
 test('a subscription hears of what it names and of nothing else', async (t) => {
