@@ -42,6 +42,8 @@ export type Path = {
   /** Seconds that an expired token is still accepted. */
   readonly clockSkewS: number
   readonly recorder: Recorder
+  /** Watches a streamed body, see observe/sweep.ts. */
+  readonly counted: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
 }
 
 /** Runs one exchange to its end; never throws. */
@@ -173,6 +175,7 @@ function relayTools(permit: Permit, policy: Policy, path: Path, ending: AbortSig
     wholeTimeoutMs: path.wholeTimeoutMs,
     hidden: (list, count) => metrics.itemsHidden.inc({ kind: list }, count),
     dropped: (reason) => metrics.framesDropped.inc({ reason }),
+    counted: path.counted,
   }
 }
 

@@ -13,6 +13,7 @@ import { metadataPaths, metadataUrl, protectedResource } from './identity/metada
 import { createSealer } from './identity/session.ts'
 import type { Log } from './observe/log.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
+import { createSweep } from './observe/sweep.ts'
 import type { Path } from './pipeline.ts'
 import type { Policy } from './policy/engine.ts'
 import { PolicySource } from './policy/source.ts'
@@ -141,6 +142,7 @@ function wire(config: Config, log: Log, metrics: Metrics, parts: Parts): Path {
     wholeTimeoutMs: config.upstreamTimeoutMs,
     metadataUrl: metadataUrl(audienceOf(config.publicUrl)),
     clockSkewS,
+    counted: createSweep(),
     recorder: { log, metrics, replica: hostname(), logSubject: config.logSubject },
   }
 }

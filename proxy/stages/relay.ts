@@ -23,12 +23,13 @@ export type RelayTools = {
   readonly wholeTimeoutMs: number
   /** The upstream says that it has tasks. */
   tasksOffered(): void
-  /** A task was created by this call. */
   taskCreated(taskId: string): void
-  /** Counts a stream until what it returns is called; a drain ends a standing one by `end`. */
+  /** Counts a stream until the result is called; a drain ends a standing one by `end`. */
   openStream(end: () => void): () => void
   hidden(list: ListName, count: number): void
   dropped(reason: string): void
+  /** The same body, watched so that long streams stay flat in memory. */
+  counted(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
 }
 
 const MAX_WHOLE_BYTES = 16 * 1_048_576
@@ -128,7 +129,7 @@ async function relayJSON(
 
 async function* guarded(body: AsyncIterable<Uint8Array>, guard: ListGuard, tools: RelayTools) {
   try {
-    for await (const chunk of body) yield* guard.push(chunk)
+    for await (const chunk of tools.counted(body)) yield* guard.push(chunk)
     yield* guard.end()
   } catch (error) {
     if (error instanceof ListInStreamError) tools.dropped('list_in_stream')
@@ -196,7 +197,7 @@ async function* filtered(
     },
   })
   try {
-    for await (const chunk of body) yield* filter.push(chunk)
+    for await (const chunk of tools.counted(body)) yield* filter.push(chunk)
     yield* filter.end()
   } catch (error) {
     if (!ended()) throw error

@@ -36,8 +36,9 @@ export function run(
   t: TestContext,
   args: readonly string[],
   settings: Readonly<Record<string, string>>,
+  environment: Readonly<Record<string, string>> = {},
 ): Program {
-  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '' }
+  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '', ...environment }
   for (const [name, value] of Object.entries(settings)) env[`TOOLSTILE_${name}`] = value
   const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))

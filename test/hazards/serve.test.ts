@@ -1,0 +1,248 @@
+// The program as a process (T135, T136, T158; contract sections 1, 2 and 8): what it prints, how it
+// ends, and what it does while its upstream is away.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { startHostile, whole } from '../support/hostile.ts'
+import { type IssuerProcess, spawnIssuer } from '../support/issuer.ts'
+import { call, open } from './client.ts'
+import { addresses, POLICY, PUBLIC_URL, policyIn, readiness, run, settingsFor } from './program.ts'
+
+const UPSTREAM = 'http://127.0.0.1:9/mcp'
+const ANSWER = whole('{"jsonrpc":"2.0","id":1,"result":{}}')
+
+async function issuerFor(t: TestContext): Promise<IssuerProcess> {
+  const issuer = await spawnIssuer()
+  t.after(issuer.stop)
+  return issuer
+}
+
+test('wrong settings are all printed at once, and the exit code is 78 (T158)', async (t) => {
+  const program = run(t, ['serve', '--no-such-flag', 'x'], {
+    UPSTREAM_URL: 'ftp://x',
+    PUBLIC_URL: 'not a url',
+    PORT: '99999999',
+    ISSUER: 'http://issuer.example',
+    ALGORITHMS: 'none',
+    CLOCK_SKEW: '5 minutes',
+    MAX_BODY: 'big',
+    AUTH_DISABLED: 'true',
+    JWT_SECRET_FILE: '/nonexistent',
+  })
+  assert.equal(await program.exited, 78)
+  const printed = program.stderr()
+  for (const name of [
+    'UPSTREAM_URL',
+    'PUBLIC_URL',
+    'PORT',
+    'ISSUER',
+    'ALGORITHMS',
+    'CLOCK_SKEW',
+    'MAX_BODY',
+    'TOOLSTILE_AUTH_DISABLED',
+    'JWT_SECRET_FILE',
+    'POLICY_FILE is required',
+    '--no-such-flag',
+  ])
+    assert.ok(printed.includes(name), `${name} is not in ${printed}`)
+  assert.doesNotMatch(printed, /at .*\.ts:\d/)
+})
+
+test('an unknown TOOLSTILE_ name is an error', async (t) => {
+  const { policyFile } = policyIn(t)
+  const settings = settingsFor(UPSTREAM, 'https://issuer.example', policyFile)
+  const program = run(t, ['serve'], { ...settings, X: '1' })
+  assert.equal(await program.exited, 78)
+  assert.match(program.stderr(), /TOOLSTILE_X is not a setting/)
+})
+
+test('a policy that is empty or broken is refused with 78 (T86)', async (t) => {
+  for (const text of [
+    '',
+    'version: 1\n',
+    'version: 2\ntools: {}\n',
+    'tools: [',
+    `${POLICY}x: 1\n`,
+  ]) {
+    const { policyFile } = policyIn(t, text)
+    const program = run(t, ['serve'], settingsFor(UPSTREAM, 'https://issuer.example', policyFile))
+    assert.equal(await program.exited, 78, JSON.stringify(text))
+    assert.match(program.stderr(), /POLICY_FILE/)
+  }
+})
+
+test('a port in use is one sentence', async (t) => {
+  const taken = createServer()
+  await once(taken.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => taken.close())
+  const { port } = taken.address() as AddressInfo
+  const { policyFile } = policyIn(t)
+  for (const name of ['PORT', 'ADMIN_PORT']) {
+    const settings = settingsFor(UPSTREAM, 'https://issuer.example', policyFile)
+    const program = run(t, ['serve'], { ...settings, [name]: String(port) })
+    assert.equal(await program.exited, 1)
+    assert.equal(program.stderr(), `port ${port} is in use by another program\n`)
+  }
+})
+
+test('SIGTERM lets a call finish and exits 0 within the budget (T135)', async (t) => {
+  const issuer = await issuerFor(t)
+  const release = Promise.withResolvers<void>()
+  const asked = Promise.withResolvers<void>()
+  const upstream = await startHostile(async (_, socket) => {
+    asked.resolve()
+    await release.promise
+    socket.write(ANSWER)
+  })
+  t.after(() => upstream.stop())
+  const { policyFile } = policyIn(t)
+  const settings = settingsFor(upstream.url, issuer.url, policyFile)
+  const program = run(t, ['serve'], { ...settings, DRAIN_TIMEOUT: '4s' })
+  const { url, admin } = await addresses(program)
+  await readiness(admin, 200)
+  const { head } = open(url, await issuer.mint({ aud: PUBLIC_URL }), call())
+  await asked.promise
+  const begun = performance.now()
+  program.child.kill('SIGTERM')
+  await program.line('draining')
+  await readiness(admin, 503)
+  release.resolve()
+  const answer = await head
+  assert.equal(await answer.ended, true)
+  assert.equal(answer.status, 200)
+  assert.equal(await program.exited, 0)
+  const took = performance.now() - begun
+  t.diagnostic(`SIGTERM to exit ${Math.round(took)} ms`)
+  assert.ok(took < 4_000, `${took} ms`)
+})
+
+test('SIGTERM ends a call that never ends, within the budget', async (t) => {
+  const issuer = await issuerFor(t)
+  const asked = Promise.withResolvers<void>()
+  const upstream = await startHostile(() => asked.resolve())
+  t.after(() => upstream.stop())
+  const { policyFile } = policyIn(t)
+  const settings = settingsFor(upstream.url, issuer.url, policyFile)
+  const program = run(t, ['serve'], { ...settings, DRAIN_TIMEOUT: '1s' })
+  const { url, admin } = await addresses(program)
+  await readiness(admin, 200)
+  const { head } = open(url, await issuer.mint({ aud: PUBLIC_URL }), call())
+  await asked.promise
+  const begun = performance.now()
+  program.child.kill('SIGTERM')
+  await assert.rejects(head)
+  assert.equal(await program.exited, 0)
+  assert.ok(performance.now() - begun < 2_000)
+  assert.equal(program.lines().filter(({ msg }) => msg === 'exchange').length, 1)
+})
+
+test('SIGHUP reloads the policy, and a bad file keeps the last good one (T86)', async (t) => {
+  const issuer = await issuerFor(t)
+  const upstream = await startHostile((_, socket) => void socket.write(ANSWER))
+  t.after(() => upstream.stop())
+  const { policyFile } = policyIn(t)
+  const program = run(t, ['serve'], settingsFor(upstream.url, issuer.url, policyFile))
+  const { url, admin } = await addresses(program)
+  await readiness(admin, 200)
+  const token = await issuer.mint({ aud: PUBLIC_URL })
+  const ask = async () => {
+    const answer = await open(url, token, call()).head
+    await answer.ended
+    return answer.text()
+  }
+  assert.match(await ask(), /result/)
+  writeFileSync(policyFile, 'tools: [')
+  program.child.kill('SIGHUP')
+  await program.line('the policy file is bad; the last good one stays')
+  assert.match(await ask(), /result/)
+  writeFileSync(policyFile, POLICY.replace('anyone: true', "scopes: ['other']"))
+  program.child.kill('SIGHUP')
+  await program.line('the policy was reloaded')
+  assert.match(await ask(), /-31403/)
+})
+
+test('an upstream that is down at the start is waited for, never passed by (T136)', async (t) => {
+  const issuer = await issuerFor(t)
+  const gone = createServer()
+  await once(gone.listen(0, '127.0.0.1'), 'listening')
+  const { port } = gone.address() as AddressInfo
+  gone.close()
+  await once(gone, 'close')
+  const { policyFile } = policyIn(t)
+  const upstream = `http://127.0.0.1:${port}/mcp`
+  const program = run(t, ['serve'], settingsFor(upstream, issuer.url, policyFile))
+  const { url, admin } = await addresses(program)
+  assert.equal((await fetch(`${admin}/health`)).status, 200)
+  await readiness(admin, 503)
+  const token = await issuer.mint({ aud: PUBLIC_URL })
+  // Not before the keys are there: until then it is 503.
+  let status = 0
+  while (status !== 502) {
+    const answer = await open(url, token, call()).head
+    await answer.ended
+    status = answer.status
+    assert.ok(status === 502 || status === 503, `${status}`)
+  }
+  const answers = createServer((socket) => {
+    socket.once('data', () => socket.write(ANSWER))
+    socket.on('error', () => undefined)
+  })
+  await once(answers.listen(port, '127.0.0.1'), 'listening')
+  t.after(() => answers.close())
+  await readiness(admin, 200)
+  const answer = await open(url, token, call()).head
+  await answer.ended
+  assert.equal(answer.status, 200)
+})
+
+test('check prints every problem, or one good line', async (t) => {
+  const { policyFile } = policyIn(t)
+  const settings = settingsFor(UPSTREAM, 'https://issuer.example', policyFile)
+  const good = run(t, ['check'], settings)
+  assert.equal(await good.exited, 0)
+  assert.match(good.stdout(), /settings and policy are good \(policy version [0-9a-f]{12}\)/)
+  const { policyFile: bad } = policyIn(t, 'version: 1\ntools: { a: { scope: x } }\n')
+  const wrong = run(t, ['check'], { ...settings, PORT: 'x', POLICY_FILE: bad })
+  assert.equal(await wrong.exited, 78)
+  assert.match(wrong.stdout(), /PORT "x"/)
+  assert.match(wrong.stdout(), /POLICY_FILE .*unknown key "scope"/)
+})
+
+test('explain tells who may do what, and by which rule', async (t) => {
+  const issuer = await issuerFor(t)
+  const { folder, policyFile } = policyIn(t)
+  const tokenFile = join(folder, 'token')
+  writeFileSync(tokenFile, `${await issuer.mint({ aud: PUBLIC_URL, roles: ['guest'] })}\n`)
+  const settings = settingsFor(UPSTREAM, issuer.url, policyFile)
+  const explain = async (...args: string[]) => {
+    const program = run(t, ['explain', '--token-file', tokenFile, ...args], settings)
+    return { code: await program.exited, text: program.stdout() }
+  }
+  const nothing = { scopes: [], roles: [] }
+  const lacks = { scopes: ['secret:read'], roles: ['admin'] }
+  const cases = [
+    ['public', 0, true, 'tools.public', nothing],
+    ['secret', 1, false, 'tools.secret', lacks],
+    ['no_such_tool', 1, false, 'default', nothing],
+  ] as const
+  for (const [tool, code, allow, rule, missing] of cases) {
+    const told = await explain('--tool', tool)
+    assert.equal(told.code, code, told.text)
+    const { reason, policy_version, ...rest } = JSON.parse(told.text)
+    assert.deepEqual(rest, { allow, rule, engine: 'table', missing })
+    assert.equal(typeof reason, 'string')
+    assert.match(policy_version, /^[0-9a-f]{12}$/)
+  }
+  const all = await explain()
+  assert.equal(all.code, 0)
+  assert.match(all.text, /allowed +tool +public/)
+  assert.match(all.text, /denied +tool +secret +lacks scope secret:read, role admin/)
+  writeFileSync(tokenFile, 'not a token')
+  assert.equal((await explain('--tool', 'public')).code, 1)
+  const wrong = run(t, ['explain', '--token-file', tokenFile], { ...settings, PORT: 'x' })
+  assert.equal(await wrong.exited, 78)
+})
