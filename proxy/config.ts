@@ -1,7 +1,8 @@
 // The settings table and the type of the frozen Config made from it; docs/configuration.md is
-// generated from this table. Reading values is the work of configure.ts.
+// generated from this table. Its bounds are in limits.ts, reading values is the work of configure.ts.
 
 import { resolve } from 'node:path'
+import { LIMITS } from './limits.ts'
 import type { DenyMode } from './types.ts'
 import {
   duration,
@@ -9,27 +10,15 @@ import {
   oneOf,
   origins,
   publicUrl,
+  type Setting,
   SettingError,
   secureUrl,
-  size,
   upstreamUrl,
   whole,
 } from './values.ts'
 
 /** Accepted `alg` values when ALGORITHMS is not set. */
 export const ALGORITHMS = ['RS256', 'ES256', 'EdDSA', 'PS256']
-
-/** One row of the table. */
-export type Setting<T> = {
-  readonly name: string
-  /** Undefined: required, or said in `shown`. */
-  readonly value: string | undefined
-  readonly parse: (raw: string) => T
-  readonly meaning: string
-  /** What the table of docs/configuration.md shows as the default where there is no fixed one. */
-  readonly shown?: string
-  readonly required?: boolean
-}
 
 const maybe =
   <T>(parse: (raw: string) => T) =>
@@ -158,31 +147,6 @@ export const SETTINGS = {
     meaning:
       'the policy table, reloaded when the file changes; a bad file keeps the last good one and is reported',
   },
-  maxBody: { name: 'MAX_BODY', value: '1MiB', parse: size, meaning: 'largest request body' },
-  maxDepth: {
-    name: 'MAX_DEPTH',
-    value: '64',
-    parse: whole(4, 1_000),
-    meaning: 'deepest nesting of a request body',
-  },
-  upstreamTimeoutMs: {
-    name: 'UPSTREAM_TIMEOUT',
-    value: '30s',
-    parse: duration,
-    meaning: 'to the response head of the upstream; streams have no total limit',
-  },
-  maxStreamsPerCaller: {
-    name: 'MAX_STREAMS_PER_CALLER',
-    value: '16',
-    parse: whole(1, 100_000),
-    meaning: 'open SSE streams of one caller',
-  },
-  maxStreams: {
-    name: 'MAX_STREAMS',
-    value: '2000',
-    parse: whole(1, 1_000_000),
-    meaning: 'open SSE streams in all',
-  },
   allowedOrigins: {
     name: 'ALLOWED_ORIGINS',
     value: '',
@@ -222,12 +186,7 @@ export const SETTINGS = {
     parse: oneOf('hash', 'plain', 'none'),
     meaning: 'how the subject of a token is written: `hash`, `plain` or `none`',
   },
-  drainTimeoutMs: {
-    name: 'DRAIN_TIMEOUT',
-    value: '20s',
-    parse: duration,
-    meaning: 'SIGTERM to exit',
-  },
+  ...LIMITS,
 } as const satisfies Record<string, Setting<unknown>>
 
 /** The parsed values by key, before secrets are read and defaults that depend on others are filled in. */

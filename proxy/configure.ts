@@ -1,8 +1,8 @@
 // From settings to the frozen Config: every problem is collected and reported together.
 // Nothing here may read the environment or a clock: names come in through `lookup`.
 
-import { ALGORITHMS, type Config, type Parsed, SETTINGS, type Setting } from './config.ts'
-import { audienceOf, isLoopback, SettingError } from './values.ts'
+import { ALGORITHMS, type Config, type Parsed, SETTINGS } from './config.ts'
+import { audienceOf, isLoopback, type Setting, SettingError } from './values.ts'
 
 /** Where values come from: flags and environment by NAME, and secret files by path. */
 export type Sources = {
@@ -27,7 +27,7 @@ export function parseConfig(sources: Sources): Config | Problems {
       parsed[key] = setting.parse(raw)
     } catch (error) {
       if (!(error instanceof SettingError)) throw error
-      problems.push(`${setting.name} "${raw}" ${error.message}`)
+      problems.push(`${setting.name} "${withoutSecrets(raw)}" ${error.message}`)
     }
   }
   const secret = secretOf('JWT_SECRET_FILE', parsed['jwtSecretFile'], sources, problems)
@@ -71,15 +71,22 @@ function tokenProblems(settings: Parsed): readonly string[] {
 
 function secretOf(name: string, path: unknown, sources: Sources, problems: string[]) {
   if (typeof path !== 'string') return undefined
+  // Whoever sets the secret in place of its file must not find it in a log.
+  const shown = /^\.{0,2}\//.test(path) ? `"${path}"` : '(not shown: no path such as /run/key)'
   try {
     const bytes = trimNewline(sources.readFile(path))
     if (bytes.length >= 32) return bytes
-    problems.push(`${name} "${path}" holds ${bytes.length} bytes; 32 or more are needed`)
+    problems.push(`${name} ${shown} holds ${bytes.length} bytes; 32 or more are needed`)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
-    problems.push(`${name} "${path}" cannot be read (${code})`)
+    problems.push(`${name} ${shown} cannot be read (${code})`)
   }
   return undefined
+}
+
+/** A value as a problem may quote it: user info and query of a URL are left out (law 12). */
+function withoutSecrets(raw: string): string {
+  return raw.replace(/\/\/[^/?#]*@/g, '//…@').replace(/\?.*$/s, '?…')
 }
 
 /** The newline that editors and shells leave behind a text; random bytes stay as they are. */

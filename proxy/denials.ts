@@ -17,7 +17,10 @@ export type DenialRow = {
   readonly close?: true
 }
 
+const BAD = { status: 400, close: true } as const
 const UNAVAILABLE = { status: 503, retryAfter: 1 } as const
+const INVALID = { status: 400, code: -32600 } as const
+const PARAMS = { status: 400, code: -32602 } as const
 
 /** Every refusal. `{target}` is `tool "x"`, `{Unknown}` is `tool: x`, `{detail}` states a fact about the input. */
 export const DENIALS: Readonly<Record<Reason, DenialRow>> = {
@@ -31,34 +34,50 @@ export const DENIALS: Readonly<Record<Reason, DenialRow>> = {
     sentence: 'method not allowed',
     when: 'an HTTP method other than POST, GET, DELETE, OPTIONS',
   },
-  host_not_allowed: {
-    status: 403,
-    sentence: 'host not allowed',
-    when: '`Host` is not in ALLOWED_HOSTS',
-  },
+  host_not_allowed: { status: 403, sentence: 'host not allowed', when: 'not in ALLOWED_HOSTS' },
   origin_not_allowed: {
     status: 403,
     sentence: 'origin not allowed',
     when: '`Origin` is present and not in ALLOWED_ORIGINS',
   },
   http_version: { status: 505, sentence: 'HTTP/1.1 is required', when: 'HTTP/1.0', close: true },
-  request_target: {
-    status: 400,
-    sentence: 'invalid request target',
-    when: 'a request target that is not a path',
+  http_malformed: {
+    ...BAD,
+    sentence: 'the request is not well-formed HTTP/1.1',
+    when: 'framing or a head that the HTTP parser refuses',
+  },
+  head_too_large: {
+    status: 431,
+    sentence: 'the head is too large',
+    when: 'more than MAX_HEADERS',
     close: true,
   },
+  head_too_slow: {
+    status: 408,
+    sentence: 'the head took too long',
+    when: 'no complete head within HEADERS_TIMEOUT',
+    close: true,
+  },
+  request_target: {
+    ...BAD,
+    sentence: 'invalid request target',
+    when: 'a request target that is not a path',
+  },
   duplicate_header: {
-    status: 400,
+    ...BAD,
     sentence: 'a header that must be single is repeated',
     when: 'Authorization, Host, Origin, Content-*, Mcp-* or another deciding header twice',
+  },
+  transfer_coding: {
+    status: 400,
+    sentence: 'the only transfer coding is chunked',
+    when: '`Transfer-Encoding` is anything but `chunked`',
     close: true,
   },
   body_not_allowed: {
-    status: 400,
+    ...BAD,
     sentence: 'a body is not allowed here',
     when: 'GET, DELETE or OPTIONS with a body',
-    close: true,
   },
   expectation: {
     status: 417,
@@ -94,6 +113,17 @@ export const DENIALS: Readonly<Record<Reason, DenialRow>> = {
     sentence: 'signing keys are unavailable',
     when: 'the key set could not be loaded, or is too old',
   },
+  too_many_requests: {
+    status: 429,
+    retryAfter: 1,
+    sentence: 'too many requests under way',
+    when: 'MAX_INFLIGHT_PER_CALLER is reached',
+  },
+  overloaded: {
+    ...UNAVAILABLE,
+    sentence: 'the proxy is at its limits',
+    when: 'MAX_INFLIGHT or MAX_BUFFERED is reached, or 100 requests wait on one connection',
+  },
   too_many_streams: {
     status: 429,
     retryAfter: 5,
@@ -124,32 +154,19 @@ export const DENIALS: Readonly<Record<Reason, DenialRow>> = {
   },
   not_json: { status: 400, code: -32700, sentence: 'Parse error', when: 'not strict UTF-8 JSON' },
   invalid_message: {
-    status: 400,
-    code: -32600,
+    ...INVALID,
     sentence: 'Invalid Request: {detail}',
     when: 'JSON that is no JSON-RPC message of MCP',
   },
   duplicate_key: {
-    status: 400,
-    code: -32600,
+    ...INVALID,
     sentence: 'Invalid Request: a member name is repeated',
     when: 'a member name twice in one object, at any depth',
   },
-  too_deep: {
-    status: 400,
-    code: -32600,
-    sentence: 'Invalid Request: nested too deeply',
-    when: 'deeper than MAX_DEPTH',
-  },
-  batch: {
-    status: 400,
-    code: -32600,
-    sentence: 'Invalid Request: batches are not accepted',
-    when: 'a JSON array',
-  },
+  too_deep: { ...INVALID, sentence: 'Invalid Request: nested too deeply', when: 'over MAX_DEPTH' },
+  batch: { ...INVALID, sentence: 'Invalid Request: batches are not accepted', when: 'an array' },
   invalid_name: {
-    status: 400,
-    code: -32602,
+    ...PARAMS,
     sentence: 'Invalid params: {detail}',
     when: 'a name or URI that is missing, no string, too long or has control characters',
   },
@@ -160,8 +177,7 @@ export const DENIALS: Readonly<Record<Reason, DenialRow>> = {
     when: 'an Mcp-* header is missing, malformed or disagrees with the body (2026-07-28)',
   },
   envelope_missing: {
-    status: 400,
-    code: -32602,
+    ...PARAMS,
     sentence: 'Invalid params: {detail}',
     when: 'a 2026-07-28 header over a body without its envelope',
   },

@@ -1,27 +1,18 @@
 // The end of a process: nothing under way is cut that could still finish within the budget.
 
 import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
+import type { Connections } from './connections.ts'
+import { closed } from './listen.ts'
 import type { OpenStreams } from './policy/streams.ts'
 
 const SWEEP_MS = 50
 const RESERVE_MS = 250
 
-/** Collects the connections of a server; to be called before it listens. */
-export function trackSockets(server: Server): ReadonlySet<Socket> {
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  return sockets
-}
-
 /** Accepts for the grace, ends standing streams at an event boundary, waits for the rest (T135). */
 export async function drain(
   client: Server,
-  sockets: ReadonlySet<Socket>,
+  connections: Connections,
   streams: OpenStreams,
   graceMs: number,
   budgetMs: number,
@@ -31,7 +22,7 @@ export async function drain(
   const finished = closed(client)
   streams.endStanding()
   // T135: a connection opened ahead of its first request is no idle one to Node.
-  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+  for (const socket of connections.all) if (socket.bytesRead === 0) socket.destroy()
   // A connection that was kept alive past its last answer would hold the process otherwise.
   const sweep = setInterval(() => client.closeIdleConnections(), SWEEP_MS)
   let timer: NodeJS.Timeout | undefined
@@ -43,7 +34,9 @@ export async function drain(
   clearInterval(sweep)
   // Every exchange must see its client leave before the upstream leg goes, or it would be recorded
   // as a fault of the upstream (contract section 6).
-  const left = [...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
+  const left = connections.all.map(
+    (socket) => new Promise((resolve) => socket.once('close', resolve)),
+  )
   client.closeAllConnections()
   await Promise.all(left)
 }
@@ -53,14 +46,6 @@ export function cut(server: Server): Promise<void> {
   const finished = closed(server)
   server.closeAllConnections()
   return finished
-}
-
-/** Stops accepting; resolves when the last connection is gone. */
-export function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
-  })
 }
 
 /** Waits until the exchanges cut at the deadline are recorded as well (contract section 6). */

@@ -1,28 +1,38 @@
 // THE PATH: one request, top to bottom, and its record in `finally`. A refusal is a value that ends
 // the path; a fault is an exception that is answered here and nowhere else.
 
-import { randomBytes } from 'node:crypto'
 import { addAbortListener } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { Pool } from 'undici'
 import type { Sealer } from './identity/session.ts'
+import { factsOf } from './observe/fault.ts'
 import { continueTrace } from './observe/trace.ts'
+import type { Budget, Lease } from './policy/budget.ts'
 import type { Policy } from './policy/engine.ts'
 import { judge } from './policy/judge.ts'
 import type { OpenStreams } from './policy/streams.ts'
+import type { Tally } from './policy/tally.ts'
 import type { TaskOwners } from './policy/tasks.ts'
+import type { ChallengeFacts } from './refuse.ts'
 import { watchStall, writeRefusal } from './respond.ts'
 import { type Admission, admit } from './stages/admit.ts'
 import { authenticate, type Verify } from './stages/authenticate.ts'
 import { authorize } from './stages/authorize.ts'
 import { classify } from './stages/classify.ts'
-import { forward, UpstreamFault } from './stages/forward.ts'
-import { type BodyLimits, read } from './stages/read.ts'
-import { type Exchange, type Recorder, record } from './stages/record.ts'
-import { type RelayTools, relay } from './stages/relay.ts'
+import { forward } from './stages/forward.ts'
+import { type BodyLimits, type Read, read } from './stages/read.ts'
+import { begin, type Exchange, type Recorder, record } from './stages/record.ts'
+import { type AnswerLimits, type RelayTools, relay } from './stages/relay.ts'
 import { stands, throttle } from './stages/throttle.ts'
-import { type Denial, isDenial, type Permit } from './types.ts'
+import {
+  type Caller,
+  type Denial,
+  type Head,
+  isDenial,
+  type Permit,
+  UpstreamFault,
+} from './types.ts'
 import { isNamed } from './wire/names.ts'
 
 /** All that the path runs on; made once by main.ts. */
@@ -30,15 +40,18 @@ export type Path = {
   readonly admission: Admission
   readonly verify: Verify
   readonly limits: BodyLimits
+  readonly answers: AnswerLimits
+  /** Milliseconds that a client may leave an answer untouched (T124). */
+  readonly stallMs: number
   readonly policy: () => Policy
   readonly tasks: TaskOwners
   readonly streams: OpenStreams
+  readonly inflight: Tally
+  readonly budget: Budget
   readonly sealer: Sealer
-  readonly pool: Pool
+  readonly poolOf: (caller: Caller) => Pool
   readonly upstreamPath: string
-  /** Milliseconds for an answer that must be seen whole. */
-  readonly wholeTimeoutMs: number
-  readonly metadataUrl: string
+  readonly challenge: () => ChallengeFacts
   /** Seconds that an expired token is still accepted. */
   readonly clockSkewS: number
   readonly recorder: Recorder
@@ -52,8 +65,8 @@ export async function handle(
   response: ServerResponse,
   path: Path,
 ): Promise<void> {
-  const trace = continueTrace(one(request.headers['traceparent']), randomHex)
-  const exchange = begin(request, trace.traceId)
+  const trace = continueTrace(request.headers['traceparent'])
+  const exchange = begin(request, trace.traceId, performance.now())
   const { socket } = request
   const written = socket.bytesWritten
   const gone = new AbortController()
@@ -61,7 +74,7 @@ export async function handle(
     if (!response.writableFinished) gone.abort()
   }
   response.once('close', watch)
-  const unwatch = watchStall(response)
+  const unwatch = watchStall(response, path.stallMs)
   const { metrics } = path.recorder
   if (request.method === 'POST') metrics.inflight.inc()
   try {
@@ -81,17 +94,15 @@ export async function handle(
   }
 }
 
-/** Answers and records what never enters the path: an unknown route, an odd request target. */
-export async function turnAway(
-  denial: Denial,
-  request: IncomingMessage,
-  response: ServerResponse,
+/** Records what never enters the path: an unknown route, bytes that are no request. */
+export function recordBeside(
+  facts: Pick<Exchange, 'denial' | 'status' | 'aborted'>,
+  request: Pick<IncomingMessage, 'method' | 'headers'>,
   path: Path,
-): Promise<void> {
-  const exchange = begin(request, randomHex(16))
-  await answer(denial, request, response, path, exchange)
-  exchange.status = response.statusCode
-  record(exchange, performance.now(), path.recorder)
+): void {
+  const { traceId } = continueTrace(request.headers['traceparent'])
+  const exchange = begin(request, traceId, performance.now())
+  record({ ...exchange, ...facts }, performance.now(), path.recorder)
 }
 
 /** The stages in order; what comes back is the refusal that ended them, if any. */
@@ -110,49 +121,62 @@ async function walk(
   if (isDenial(caller)) return caller
   exchange.caller = caller
 
-  const limited = throttle(caller, head.http, path.streams)
+  const limited = throttle(caller, head.http, path)
   if (limited !== undefined) return limited
+  const leave = stands(head.http) ? () => undefined : path.inflight.enter(caller)
+  addAbortListener(gone, leave)
 
   const reading = performance.now()
-  const message = await read(head, request, response, path.limits)
-  exchange.readMs = performance.now() - reading
-  if (message !== undefined && isDenial(message)) return message
-  exchange.requestBytes = message?.bytes.length ?? 0
-  if (message !== undefined && 'method' in message) exchange.method = message.method
-
-  const intent = classify(head, message)
+  const intent = await read(head, request, response, path.limits, path.budget.lease(gone)).then(
+    (message) => understand(head, message, exchange, reading),
+  )
   if (isDenial(intent)) return intent
   exchange.intent = intent
 
-  const standing = throttle(caller, intent.method, path.streams)
-  if (standing !== undefined) return { ...standing, id: intent.id, era: intent.era }
   const ending = new AbortController()
-  // T125: counted before the upstream is asked, or many at once would pass the limit together.
-  if (stands(intent.method))
-    addAbortListener(
-      gone,
-      path.streams.stand(caller, () => ending.abort()),
-    )
+  if (stands(intent.method)) {
+    const standing = throttle(caller, intent.method, path)
+    if (standing !== undefined) return { ...standing, id: intent.id, era: intent.era }
+    // T125: counted before the upstream is asked, or many at once would pass the limit together.
+    const end = path.streams.stand(caller, () => ending.abort())
+    addAbortListener(gone, end)
+    leave()
+  }
 
   const policy = path.policy()
   exchange.policyVersion = policy.version
   const deciding = performance.now()
   const permit = authorize(caller, intent, policy, path.tasks, path.sealer)
-  path.recorder.metrics.policyDecision.observe(
-    { engine: policy.engine },
-    (performance.now() - deciding) / 1_000,
-  )
+  const decidedS = (performance.now() - deciding) / 1_000
+  path.recorder.metrics.policyDecision.observe({ engine: policy.engine }, decidedS)
   if (isDenial(permit)) return permit
   exchange.rule = permit.rule
-
   exchange.sentAt = performance.now()
-  const answered = await forward(permit, head, path.pool, path.upstreamPath, stamp, gone)
+  const answered = await forward(permit, head, path.poolOf(caller), path.upstreamPath, stamp, gone)
   exchange.headAt = performance.now()
 
-  return relay(answered, permit, response, relayTools(permit, policy, path, ending.signal))
+  const held = path.budget.lease(gone)
+  const tools = relayTools(permit, policy, path, exchange, ending.signal, held)
+  return relay(answered, permit, response, tools)
 }
 
-function relayTools(permit: Permit, policy: Policy, path: Path, ending: AbortSignal): RelayTools {
+/** A call of its own, so that what was parsed, many times its bytes, is gone when it returns (T127). */
+function understand(head: Head, message: Read, exchange: Exchange, reading: number) {
+  exchange.readMs = performance.now() - reading
+  if (message !== undefined && isDenial(message)) return message
+  exchange.requestBytes = message?.bytes.length ?? 0
+  if (message !== undefined && 'method' in message) exchange.method = message.method
+  return classify(head, message)
+}
+
+function relayTools(
+  permit: Permit,
+  policy: Policy,
+  path: Path,
+  exchange: Exchange,
+  ending: AbortSignal,
+  held: Lease,
+): RelayTools {
   const { caller, intent } = permit
   const { metrics } = path.recorder
   // What stands for hours follows the policy in force; everything else keeps its snapshot (T88).
@@ -161,7 +185,10 @@ function relayTools(permit: Permit, policy: Policy, path: Path, ending: AbortSig
     may: (target) => isNamed(target) && judge(current(), path.tasks, caller, target).allow,
     expiresInMs: () =>
       Math.max(0, Math.floor((caller.expiresAt + path.clockSkewS) * 1_000 - Date.now())),
-    seal: (session) => path.sealer.seal(session, caller),
+    seal: (session) => {
+      exchange.session = path.sealer.seal(session, caller)
+      return exchange.session
+    },
     tasksOffered: () => path.tasks.offer(),
     taskCreated: (taskId) => {
       const tool = intent.targets[0]
@@ -172,7 +199,8 @@ function relayTools(permit: Permit, policy: Policy, path: Path, ending: AbortSig
       const listening = addAbortListener(ending, end)
       return () => listening[Symbol.dispose]()
     },
-    wholeTimeoutMs: path.wholeTimeoutMs,
+    limits: path.answers,
+    lease: held,
     hidden: (list, count) => metrics.itemsHidden.inc({ kind: list }, count),
     dropped: (reason) => metrics.framesDropped.inc({ reason }),
     counted: path.counted,
@@ -189,10 +217,7 @@ async function answer(
 ): Promise<void> {
   exchange.denial = denial
   if (denial.rule !== undefined) exchange.rule = denial.rule
-  await writeRefusal(denial, request, response, {
-    metadataUrl: path.metadataUrl,
-    scopes: path.policy().advertised,
-  })
+  await writeRefusal(denial, request, response, path.challenge())
 }
 
 /** The one place where a fault becomes an answer; internals stay in the log (T102). */
@@ -204,43 +229,21 @@ async function rescue(
   exchange: Exchange,
   gone: AbortSignal,
 ): Promise<void> {
-  const denied = error instanceof UpstreamFault ? error.code : faultOf(exchange)
+  const fault = exchange.headAt === undefined ? 'internal' : 'upstream_broken'
+  const denied = error instanceof UpstreamFault ? error.code : fault
   if (gone.aborted) {
     exchange.aborted = true
     response.destroy()
     return
   }
-  const detail = error instanceof Error ? error.message : String(error)
+  const facts = factsOf(error)
   const { intent } = exchange
-  exchange.denial = { denied, detail, id: intent?.id, era: intent?.era }
-  if (denied === 'internal')
-    path.recorder.log.error({ stack: error instanceof Error ? error.stack : detail }, 'a fault')
+  exchange.denial = { denied, detail: facts.detail, id: intent?.id, era: intent?.era }
+  if (denied === 'internal') path.recorder.log.error(facts, 'a fault')
   if (response.headersSent || response.destroyed) {
     // T132: no clean end, so that the client cannot take a part for the whole.
     response.destroy()
     return
   }
   await answer(exchange.denial, request, response, path, exchange)
-}
-
-function faultOf(exchange: Exchange): 'upstream_broken' | 'internal' {
-  return exchange.headAt === undefined ? 'internal' : 'upstream_broken'
-}
-
-function begin(request: IncomingMessage, traceId: string): Exchange {
-  return {
-    requestId: randomHex(16),
-    traceId,
-    http: request.method ?? '',
-    startedAt: performance.now(),
-    requestBytes: Number(request.headers['content-length'] ?? '0') || 0,
-  }
-}
-
-function randomHex(bytes: number): string {
-  return randomBytes(bytes).toString('hex')
-}
-
-function one(header: string | string[] | undefined): string | undefined {
-  return typeof header === 'string' ? header : undefined
 }

@@ -63,7 +63,9 @@ function rpcBody(code: number, message: string, denial: Denial): string {
   if (denial.denied === 'version_unsupported')
     error['data'] = { supported: ['2026-07-28'], requested: denial.got ?? '' }
   if (denial.denied === 'header_mismatch')
-    error['data'] = { mismatch: { header: denial.got ?? '(missing)', body: denial.detail } }
+    error['data'] = {
+      mismatch: { header: denial.got ?? '(missing)', body: denial.body ?? '(missing)' },
+    }
   // R16: the id when it could be read. JSON.stringify escapes whatever a name holds.
   return JSON.stringify({ jsonrpc: '2.0', id: denial.id ?? null, error })
 }

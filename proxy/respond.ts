@@ -2,10 +2,19 @@
 // not read is closed, and no more than a bounded part of that body is ever drained (T50).
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { type ChallengeFacts, refuse } from './refuse.ts'
-import type { Denial } from './types.ts'
+import type { Denial, Reason } from './types.ts'
 
 const DRAIN_BYTES = 65_536
+
+/** Connections that a refusal ends. */
+const ended = new WeakMap<Socket, Reason>()
+
+/** The refusal that ends this connection: what comes behind it must not be acted on (RFC 9112 9.6, T36). */
+export function endedBy(request: IncomingMessage): Reason | undefined {
+  return ended.get(request.socket)
+}
 
 /** Writes a denial; a body that was not read ends the connection, after a bounded drain (T50). */
 export async function writeRefusal(
@@ -19,6 +28,7 @@ export async function writeRefusal(
   const unread = !request.complete && (declared > DRAIN_BYTES || !(declared >= 0))
   const chunked = !request.complete && request.headers['transfer-encoding'] !== undefined
   const close = refusal.close || unread || chunked
+  if (close) ended.set(request.socket, denial.denied)
   const body = Buffer.from(refusal.body)
   response.writeHead(refusal.status, {
     ...refusal.headers,
@@ -48,11 +58,10 @@ function drain(request: IncomingMessage): Promise<void> {
   })
 }
 
-const STALL_MS = 60_000
 const STALL_CHECKS = 4
 
-/** Drops a client that takes none of what waits for it for a minute (T124); returns what ends the watch. */
-export function watchStall(response: ServerResponse): () => void {
+/** Drops a client that takes none of what waits for it for so long (T124); returns what ends the watch. */
+export function watchStall(response: ServerResponse, stallMs: number): () => void {
   let waiting = 0
   let checks = 0
   const timer = setInterval(() => {
@@ -60,7 +69,7 @@ export function watchStall(response: ServerResponse): () => void {
     checks = left > 0 && left === waiting ? checks + 1 : 0
     waiting = left
     if (checks >= STALL_CHECKS) response.destroy()
-  }, STALL_MS / STALL_CHECKS)
+  }, stallMs / STALL_CHECKS)
   timer.unref()
   return () => clearInterval(timer)
 }

@@ -8,20 +8,41 @@ import {
   type ServerOptions,
   type ServerResponse,
 } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { handle, type Path, turnAway } from './pipeline.ts'
+import { answerBroken } from './broken.ts'
+import type { Config } from './config.ts'
+import { Connections } from './connections.ts'
+import { factsOf } from './observe/fault.ts'
+import { handle, type Path, recordBeside } from './pipeline.ts'
+import { endedBy, writeRefusal } from './respond.ts'
 import type { Denial, JSONObject } from './types.ts'
 import { announcesBody } from './wire/headers.ts'
 
-// T30-T33, T47, T122, T140: HTTP/1.1 only, strict parsing, bounded heads, heads in time.
-const HTTP_OPTIONS: ServerOptions = {
-  insecureHTTPParser: false,
-  requireHostHeader: true,
-  maxHeaderSize: 16_384,
-  headersTimeout: 10_000,
-  requestTimeout: 60_000,
-  keepAliveTimeout: 65_000,
-  connectionsCheckingInterval: 5_000,
+/** What bounds the HTTP of a listener. */
+export type HTTPLimits = Pick<
+  Config,
+  'headersTimeoutMs' | 'bodyTimeoutMs' | 'keepAliveTimeoutMs' | 'maxHeaders'
+>
+
+const REFUSAL_MS = 5_000
+const ADMIN_CONNECTIONS = 64
+const NO_REQUEST = { headers: {} }
+
+/** T30-T33, T47, T122, T140: HTTP/1.1 only, strict parsing, bounded heads, heads in time. */
+function httpOptions(limits: HTTPLimits): ServerOptions {
+  const { headersTimeoutMs } = limits
+  return {
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    maxHeaderSize: limits.maxHeaders,
+    headersTimeout: headersTimeoutMs,
+    // The read stage ends a slow body first, with an answer of its own (T123).
+    requestTimeout: headersTimeoutMs + limits.bodyTimeoutMs + REFUSAL_MS,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.max(50, Math.min(5_000, Math.floor(headersTimeoutMs / 2))),
+    // T125: a peer that vanished without a word holds its streams no longer than TCP asks it.
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
+  }
 }
 
 /** What the client side serves beside the path. */
@@ -33,28 +54,41 @@ export type ClientSide = {
   readonly draining: () => boolean
   /** The exchanges that are not at their end yet, kept here for the drain. */
   readonly underway: Set<Promise<void>>
+  readonly connections: Connections
+  readonly limits: HTTPLimits
 }
 
 /** Makes the client-side server; listen on it with `listen`. */
 export function clientServer(side: ClientSide, path: Path): Server {
-  const route = (request: IncomingMessage, response: ServerResponse) => {
-    const exchange: Promise<void> = routeClient(request, response, side, path)
+  const answer = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    work: () => Promise<void>,
+  ) => {
+    const full = () => deny('overloaded', request, response, path)
+    const exchange: Promise<void> = side.connections
+      .inTurn(response, { work, full, gone: () => recordGone(request, path) })
       .catch((error: unknown) => {
-        path.recorder.log.error({ error: String(error) }, 'a route failed')
+        path.recorder.log.error(factsOf(error), 'a route failed')
         response.destroy()
       })
       .finally(() => side.underway.delete(exchange))
     side.underway.add(exchange)
   }
-  const server = createServer(HTTP_OPTIONS, route)
+  const route = (request: IncomingMessage, response: ServerResponse) =>
+    answer(request, response, () => routeClient(request, response, side, path))
+  const server = createServer(httpOptions(side.limits), route)
+  side.connections.watch(server)
   // T55: a header beyond a count would be dropped unseen; the size of the head is bounded instead.
   server.maxHeadersCount = 0
   // T45: the body is asked for after authentication, by the read stage.
   server.on('checkContinue', route)
-  server.on('checkExpectation', (request, response) => {
-    deny('expectation', request, response, path).catch(() => response.destroy())
-  })
-  server.on('clientError', answerBrokenRequest)
+  server.on('checkExpectation', (request, response) =>
+    answer(request, response, () => deny('expectation', request, response, path)),
+  )
+  answerBroken(server, side.connections, (denial, status) =>
+    recordBeside({ denial, status }, NO_REQUEST, path),
+  )
   return server
 }
 
@@ -67,7 +101,11 @@ async function routeClient(
   const target = request.url ?? ''
   const question = target.indexOf('?')
   const route = question === -1 ? target : target.slice(0, question)
-  if (side.draining()) response.setHeader('connection', 'close')
+  // T44: behind an upgrade that nobody takes, Node's parser is silent about what is no HTTP.
+  if (side.draining() || request.headers.upgrade !== undefined)
+    response.setHeader('connection', 'close')
+  const ended = endedBy(request)
+  if (ended !== undefined) return deny(ended, request, response, path)
   if (!route.startsWith('/')) return deny('request_target', request, response, path)
   if (route === side.mcpPath) {
     allowOrigin(request, response, side)
@@ -84,17 +122,24 @@ async function routeClient(
   sendJSON(response, 200, { status: 'ok' })
 }
 
-function isRead(request: IncomingMessage): boolean {
-  return request.method === 'GET' || request.method === 'HEAD'
+const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD'
+
+/** A request whose connection ended before its turn: by a refusal before it, or by the client. */
+function recordGone(request: IncomingMessage, path: Path): void {
+  const denied = endedBy(request)
+  const denial = denied && { denied, detail: 'behind a request that was refused' }
+  recordBeside(denial === undefined ? { aborted: true } : { denial }, request, path)
 }
 
-function deny(
+async function deny(
   denied: Denial['denied'],
   request: IncomingMessage,
   response: ServerResponse,
   path: Path,
 ): Promise<void> {
-  return turnAway({ denied, detail: 'beside the MCP path' }, request, response, path)
+  const denial = { denied, detail: 'beside the MCP path' }
+  await writeRefusal(denial, request, response, path.challenge())
+  recordBeside({ denial, status: response.statusCode }, request, path)
 }
 
 // R56: without the new names the v2 client silently falls back to the legacy era.
@@ -158,14 +203,20 @@ export type AdminSide = {
   readonly unready: () => Promise<readonly string[]>
   readonly metrics: () => Promise<string>
   readonly metricsType: string
+  readonly limits: HTTPLimits
 }
 
 /** Makes the admin-side server. */
 export function adminServer(side: AdminSide): Server {
-  const server = createServer(HTTP_OPTIONS, (request, response) => {
-    routeAdmin(request, response, side).catch(() => response.destroy())
+  const connections = new Connections(ADMIN_CONNECTIONS)
+  const server = createServer(httpOptions(side.limits), (request, response) => {
+    const work = () => routeAdmin(request, response, side)
+    connections
+      .inTurn(response, { work, full: () => {}, gone: () => {} })
+      .catch(() => response.destroy())
   })
-  server.on('clientError', answerBrokenRequest)
+  answerBroken(server, connections, () => undefined)
+  connections.watch(server)
   return server
 }
 
@@ -191,30 +242,4 @@ function sendJSON(
 ): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers })
   response.end(JSON.stringify(body))
-}
-
-const BROKEN: ReadonlyMap<string, string> = new Map([
-  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
-  ['ERR_HTTP_REQUEST_TIMEOUT', '408 Request Timeout'],
-])
-
-/** T30-T34: what is not HTTP is told so once, and its connection ends. */
-function answerBrokenRequest(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy()
-    return
-  }
-  const status = BROKEN.get(error.code ?? '') ?? '400 Bad Request'
-  socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
-}
-
-/** Listens, and gives the port; rejects with the system's error when it cannot. */
-export function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.removeListener('error', reject)
-      resolve((server.address() as AddressInfo).port) // a TCP server has an AddressInfo
-    })
-  })
 }

@@ -3,24 +3,27 @@
 
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Pool } from 'undici'
 import type { Config } from './config.ts'
-import { cut, drain, recorded, trackSockets } from './drain.ts'
+import { Connections, descriptorBound } from './connections.ts'
+import { cut, drain, recorded } from './drain.ts'
 import { TokenCache } from './identity/cache.ts'
 import { createVerifier, type Identity } from './identity/create.ts'
 import type { KeySource, RefreshFacts, RefreshResult } from './identity/keys.ts'
 import { metadataPaths, metadataUrl, protectedResource } from './identity/metadata.ts'
 import { createSealer } from './identity/session.ts'
+import { listen } from './listen.ts'
 import type { Log } from './observe/log.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import { createSweep } from './observe/sweep.ts'
 import type { Path } from './pipeline.ts'
+import { Budget } from './policy/budget.ts'
 import type { Policy } from './policy/engine.ts'
 import { PolicySource } from './policy/source.ts'
 import { OpenStreams } from './policy/streams.ts'
+import { Tally } from './policy/tally.ts'
 import { TaskOwners } from './policy/tasks.ts'
-import { reachable, upstreamPool } from './pool.ts'
-import { adminServer, clientServer, listen } from './server.ts'
+import { reachable, UpstreamPools } from './pool.ts'
+import { adminServer, clientServer } from './server.ts'
 import { audienceOf } from './values.ts'
 
 /** A proxy that is listening. */
@@ -34,22 +37,21 @@ export type Running = {
   stop(graceMs: number): Promise<void>
 }
 
-const BODY_TIMEOUT_MS = 30_000
-
 /** Starts both listeners; rejects with the system's error when a port cannot be had. */
 export async function start(
-  config: Config,
+  settings: Config,
   policy: Policy,
   log: Log,
   version: string,
 ): Promise<Running> {
+  const config = withinDescriptors(settings, log)
   const metrics = createMetrics(version)
   const identity = createVerifier(config, reportKeys(log, metrics))
   const { keys } = identity
   const source = policySource(config, policy, log, metrics)
   const streams = new OpenStreams(config.maxStreamsPerCaller, config.maxStreams)
-  const pool = upstreamPool(config)
-  const path = wire(config, log, metrics, { identity, source, streams, pool })
+  const pools = new UpstreamPools(config)
+  const path = wire(config, log, metrics, { identity, source, streams, pools })
   scrapeState(metrics, keys, streams)
   let draining = false
   const unready = async () => [
@@ -59,6 +61,7 @@ export async function start(
   ]
   const resource = audienceOf(config.publicUrl)
   const underway = new Set<Promise<void>>()
+  const connections = new Connections(config.maxConnections)
   const client = clientServer(
     {
       mcpPath: config.publicUrl.pathname,
@@ -73,6 +76,8 @@ export async function start(
       origins: path.admission.origins,
       draining: () => draining,
       underway,
+      connections,
+      limits: config,
     },
     path,
   )
@@ -80,12 +85,12 @@ export async function start(
     unready,
     metrics: () => metrics.scrape(),
     metricsType: metrics.registry.contentType,
+    limits: config,
   })
-  const sockets = trackSockets(client)
   keys?.start()
   const close = async () => {
     source.close()
-    await Promise.allSettled([keys?.close(), pool.destroy(), cut(client), cut(admin)])
+    await Promise.allSettled([keys?.close(), pools.destroy(), cut(client), cut(admin)])
     await recorded(underway)
   }
   try {
@@ -93,7 +98,7 @@ export async function start(
     const adminPort = await listen(admin, config.adminHost, config.adminPort)
     const stop = async (graceMs: number) => {
       draining = true
-      await drain(client, sockets, streams, graceMs, config.drainTimeoutMs)
+      await drain(client, connections, streams, graceMs, config.drainTimeoutMs)
       await close()
     }
     return { port, adminPort, unready, reloadPolicy: () => source.reload(), stop }
@@ -103,11 +108,25 @@ export async function start(
   }
 }
 
+/** T137: what the process has no descriptors for is refused by a count, not by a failing call. */
+function withinDescriptors(config: Config, log: Log): Config {
+  const bound = descriptorBound()
+  const { maxConnections, maxInflight, maxStreams } = config
+  if (maxConnections <= bound && maxInflight <= bound && maxStreams <= bound) return config
+  log.info({ bound }, 'too few file descriptors: MAX_CONNECTIONS, _INFLIGHT, _STREAMS are lowered')
+  return {
+    ...config,
+    maxConnections: Math.min(maxConnections, bound),
+    maxInflight: Math.min(maxInflight, bound),
+    maxStreams: Math.min(maxStreams, bound),
+  }
+}
+
 type Parts = {
   readonly identity: Identity
   readonly source: PolicySource
   readonly streams: OpenStreams
-  readonly pool: Pool
+  readonly pools: UpstreamPools
 }
 
 function wire(config: Config, log: Log, metrics: Metrics, parts: Parts): Path {
@@ -118,8 +137,10 @@ function wire(config: Config, log: Log, metrics: Metrics, parts: Parts): Path {
     keys,
     now: () => Date.now(),
     clockSkewS,
+    maxEntries: config.tokenCache,
     onLookup: (result) => metrics.tokenCache.inc({ result }),
   })
+  const metadata = metadataUrl(audienceOf(config.publicUrl))
   const named = config.allowedHosts.map((host) => host.toLowerCase())
   return {
     admission: {
@@ -131,16 +152,24 @@ function wire(config: Config, log: Log, metrics: Metrics, parts: Parts): Path {
     limits: {
       maxBytes: config.maxBody,
       maxDepth: config.maxDepth,
-      timeoutMs: BODY_TIMEOUT_MS,
+      timeoutMs: config.bodyTimeoutMs,
     },
+    answers: {
+      maxBytes: config.maxAnswer,
+      maxEventBytes: config.maxEvent,
+      timeoutMs: config.upstreamTimeoutMs,
+      idleMs: config.upstreamIdleMs,
+    },
+    stallMs: config.stallTimeoutMs,
+    inflight: new Tally(config.maxInflightPerCaller, config.maxInflight),
+    budget: new Budget(config.maxBuffered),
     policy: () => parts.source.current,
-    tasks: new TaskOwners(),
+    tasks: new TaskOwners(config.maxTasks, config.taskTtlMs),
     streams: parts.streams,
     sealer: createSealer(config.sessionKey ?? randomBytes(32)),
-    pool: parts.pool,
+    poolOf: (caller) => parts.pools.of(caller),
     upstreamPath: config.upstream.path,
-    wholeTimeoutMs: config.upstreamTimeoutMs,
-    metadataUrl: metadataUrl(audienceOf(config.publicUrl)),
+    challenge: () => ({ metadataUrl: metadata, scopes: parts.source.current.advertised }),
     clockSkewS,
     counted: createSweep(),
     recorder: { log, metrics, replica: hostname(), logSubject: config.logSubject },
@@ -173,6 +202,7 @@ function policySource(config: Config, policy: Policy, log: Log, metrics: Metrics
       const { version } = loaded.policy
       log.info({ policy_version: version, warnings: loaded.warnings }, 'the policy was reloaded')
     },
+    config.policyPollMs,
   )
   return source
 }

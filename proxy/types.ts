@@ -1,5 +1,5 @@
 // The nouns of the path: who asks, what arrived, what is asked, what was decided, what happened.
-// Types and one guard, shared by every layer; this file must never hold a decision.
+// Types, one guard and one fault, shared by every layer; this file must never hold a decision.
 
 export type Era = 'legacy' | 'modern'
 
@@ -27,17 +27,19 @@ export type Head = {
   readonly headers: ReadonlyMap<string, string>
 }
 
-/** What arrived: one JSON-RPC message and the bytes it was parsed from. */
-export type Message = {
+/** What is sent on as it came. */
+export type Body = {
   readonly bytes: Uint8Array
   /** The same bytes, decoded. */
   readonly text: string
-  readonly params: JSONObject
-} & (
-  | { readonly kind: 'request'; readonly id: RequestId; readonly method: string }
-  | { readonly kind: 'notification'; readonly method: string }
-  | { readonly kind: 'response'; readonly id: RequestId }
-)
+}
+
+/** What arrived: one JSON-RPC message and the bytes it was parsed from. */
+export type Message = Body & { readonly params: JSONObject } & (
+    | { readonly kind: 'request'; readonly id: RequestId; readonly method: string }
+    | { readonly kind: 'notification'; readonly method: string }
+    | { readonly kind: 'response'; readonly id: RequestId }
+  )
 
 export type TargetKind = 'tool' | 'prompt' | 'resource' | 'template' | 'task'
 export type Target = { readonly kind: TargetKind; readonly name: string }
@@ -56,7 +58,8 @@ export type Intent = {
   readonly list: ListName | undefined
   /** The session id as the client sent it; undefined in the modern era and on initialize (T113). */
   readonly sealedSession: string | undefined
-  readonly message: Message | undefined
+  /** Without what was parsed, which may take thirty times the memory (T127). */
+  readonly body: Body | undefined
   /** The result may be a task, whose owner must be remembered (R31). */
   readonly mayCreateTask: boolean
 }
@@ -87,6 +90,20 @@ export type Answer = {
   }
 }
 
+/** The upstream could not be asked, or did not answer to the end; `code` says how that is answered. */
+export class UpstreamFault extends Error {
+  readonly code: 'upstream_refused' | 'upstream_slow' | 'upstream_broken'
+
+  constructor(
+    code: 'upstream_refused' | 'upstream_slow' | 'upstream_broken',
+    detail: string,
+    cause?: unknown,
+  ) {
+    super(detail, { cause })
+    this.code = code
+  }
+}
+
 export type DenyMode = 'error' | 'hide' | 'challenge'
 
 /** Why a request was refused; `denials.ts` says how each is answered. */
@@ -96,8 +113,12 @@ export type Reason =
   | 'host_not_allowed'
   | 'origin_not_allowed'
   | 'http_version'
+  | 'http_malformed'
+  | 'head_too_large'
+  | 'head_too_slow'
   | 'request_target'
   | 'duplicate_header'
+  | 'transfer_coding'
   | 'body_not_allowed'
   | 'expectation'
   | 'token_in_query'
@@ -105,6 +126,8 @@ export type Reason =
   | 'token_invalid'
   | 'token_expired'
   | 'keys_unavailable'
+  | 'too_many_requests'
+  | 'overloaded'
   | 'too_many_streams'
   | 'media_type'
   | 'content_encoding'
@@ -144,6 +167,8 @@ export type Denial = {
   readonly rule?: string | undefined
   /** For `header_mismatch`: what the header said; for `version_unsupported`: what was asked. */
   readonly got?: string | undefined
+  /** For `header_mismatch`: what the body says; the caller's own value, shown to nobody else. */
+  readonly body?: string | undefined
 }
 
 export function isDenial(value: object): value is Denial {

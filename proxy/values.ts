@@ -6,6 +6,18 @@ export class SettingError extends Error {
   readonly code = 'ERR_SETTING'
 }
 
+/** One row of the settings table. */
+export type Setting<T> = {
+  readonly name: string
+  /** Undefined: required, or said in `shown`. */
+  readonly value: string | undefined
+  readonly parse: (raw: string) => T
+  readonly meaning: string
+  /** What the table of docs/configuration.md shows as the default where there is no fixed one. */
+  readonly shown?: string
+  readonly required?: boolean
+}
+
 const DURATION_MS: ReadonlyMap<string, number> = new Map([
   ['ms', 1],
   ['s', 1_000],
@@ -24,9 +36,21 @@ export function duration(raw: string): number {
   return withUnit(raw, DURATION_MS, 'a duration such as 250ms, 30s or 10m')
 }
 
+// A timer of 2^31 ms or more would fire at once.
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** Parses a duration that a timer can hold: 1 ms to 24 days. There is no value for "never". */
+export function timer(raw: string): number {
+  const value = duration(raw)
+  if (value < 1 || value > MAX_TIMER_MS) throw new SettingError('is not from 1ms to 596h')
+  return value
+}
+
 /** Parses `512B`, `64KiB`, `1MiB` or `1GiB` into bytes. */
 export function size(raw: string): number {
-  return withUnit(raw, SIZE_BYTES, 'a size such as 64KiB or 1MiB')
+  const bytes = withUnit(raw, SIZE_BYTES, 'a size such as 64KiB or 1MiB')
+  if (bytes === 0) throw new SettingError('is zero')
+  return bytes
 }
 
 function withUnit(raw: string, units: ReadonlyMap<string, number>, wanted: string): number {
@@ -94,7 +118,8 @@ export function upstreamUrl(raw: string): Upstream {
 /** Parses the URL that clients use; canonical, because clients compare it exactly (RFC 9728 3.3, R38). */
 export function publicUrl(raw: string): URL {
   const url = httpUrl(raw)
-  if (url.search !== '' || url.username !== '') throw new SettingError('has a query or credentials')
+  if (url.search !== '' || url.username !== '' || url.password !== '')
+    throw new SettingError('has a query or credentials')
   if (url.pathname !== '/' && url.pathname.endsWith('/'))
     throw new SettingError('ends in a slash; clients compare it exactly, leave the slash out')
   const canonical = url.pathname === '/' ? url.origin : url.href
@@ -106,6 +131,7 @@ export function publicUrl(raw: string): URL {
 /** Parses an issuer or key URL: https, or http on loopback only (T77, T158). */
 export function secureUrl(raw: string): string {
   const url = httpUrl(raw)
+  if (url.username !== '' || url.password !== '') throw new SettingError('holds credentials')
   if (url.protocol === 'http:' && !isLoopback(url.hostname))
     throw new SettingError('is http; only https, or http on loopback, is accepted')
   return raw

@@ -42,6 +42,8 @@ type HasKid = { readonly kid: string }
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 const MAX_BODY = 64 * 1024
+/** Longer than a client that is busy with other things leaves a connection idle. */
+const KEEP_ALIVE_MS = 60_000
 
 /**
  * Starts an issuer; `algorithms` default to RS256, the first is the default of mint; throws a
@@ -51,7 +53,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
   const { port = 0, host = '127.0.0.1', algorithms = ['RS256'] } = options
   if (!LOOPBACK.has(host)) throw new TypeError('the demo issuer listens on loopback only')
   let keys = await generateKeys(algorithms)
-  const server = createServer((request, response) => {
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     answer(issuer, request, response).catch((fault: Error) => {
       send(response, 400, { error: 'invalid_request', error_description: fault.message })
     })
@@ -140,10 +142,16 @@ function send(response: ServerResponse, status: number, body: object): void {
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { port: { type: 'string', default: '0' }, algorithms: { type: 'string' } },
+    options: {
+      port: { type: 'string', default: '0' },
+      algorithms: { type: 'string' },
+      leashed: { type: 'boolean', default: false },
+    },
   })
   const algorithms = values.algorithms?.split(',') ?? ['RS256']
   const issuer = await startIssuer({ port: Number(values.port), algorithms })
   process.stdout.write(`${JSON.stringify({ url: issuer.url })}\n`)
   process.once('SIGTERM', () => void issuer.close())
+  // A parent that was killed cannot stop it, but its end of the pipe closes with it.
+  if (values.leashed) process.stdin.resume().once('close', () => process.exit())
 }

@@ -24,6 +24,11 @@ export function createVerifier(
           issuer: config.issuer,
           jwksUrl: config.jwksUrl,
           now: () => performance.now(),
+          timeoutMs: config.jwksTimeoutMs,
+          maxBytes: config.maxJwks,
+          cooldownMs: config.jwksCooldownMs,
+          refreshMs: config.jwksRefreshMs,
+          staleMs: config.jwksStaleMs,
           ...(onRefresh === undefined ? {} : { onRefresh }),
         })
   const verifier = new Verifier({

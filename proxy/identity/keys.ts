@@ -43,7 +43,8 @@ export type RefreshFacts = { readonly detail: string; readonly thumbprints: read
 /** A public key ready to verify with, and the RFC 7638 thumbprint it is remembered by. */
 export type VerificationKey = { readonly key: CryptoKey; readonly thumbprint: string }
 
-const MAX_BACKOFF_MS = 10_000
+// An issuer that is back must be used again within 10 s, a slow load included.
+const MAX_BACKOFF_MS = 5_000
 const UNKNOWN_KID_MS = 30_000
 
 /**
@@ -112,7 +113,7 @@ export class KeySource {
     return this.ready && this.#thumbprints.has(thumbprint)
   }
 
-  /** Begins loading, retries with growing pauses of at most 10 s, and then keeps the set fresh. */
+  /** Begins loading, retries with growing pauses of at most 5 s, and then keeps the set fresh. */
   start(): void {
     void this.#keepFresh()
   }

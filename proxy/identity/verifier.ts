@@ -161,6 +161,8 @@ export class Verifier {
     const client = claims['client_id'] ?? claims['azp'] ?? ''
     const use = claims['token_use']
     if (use !== undefined && use !== 'access') return invalid('"token_use" claim is not "access"')
+    // RFC 7800: stolen, such a token is worth nothing, unless somebody takes it without the proof.
+    if (claims['cnf'] !== undefined) return invalid('the token is bound to a key ("cnf" claim)')
     if (OTHER_KINDS.has(String(claims['typ']).toLowerCase())) {
       return invalid('"typ" claim is not that of an access token')
     }

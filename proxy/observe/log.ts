@@ -22,6 +22,7 @@ export function openLog(level: string, fd = 1): Log {
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
+      hooks: { streamWrite: inOneLine },
     },
     destination,
   )
@@ -37,6 +38,18 @@ export function openLog(level: string, fd = 1): Log {
       }
     },
   }
+}
+
+// T141: JSON lets these stand as they are, and yet readers break lines at them (NEL, U+2028,
+// U+2029) and terminals obey them (C1 controls, marks that turn the direction of text). A lone
+// surrogate has no UTF-8 (T12), and would be told from no other one.
+const UNSAFE = /[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\p{Cs}]/gu
+
+/** Escapes what a reader of lines or a terminal could take for more than text. */
+function inOneLine(line: string): string {
+  return line.replace(UNSAFE, (unsafe) => {
+    return `\\u${unsafe.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
 }
 
 /** The subject as the log shows it: 16 hex of SHA-256 over issuer and subject, plain, or nothing. */

@@ -4,7 +4,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-const SWEEP_BYTES = 16 * 1_048_576
+const SWEEP_BYTES = 8 * 1_048_576
 
 /** Makes the wrapper that every streamed body passes through, for the whole process. */
 export function createSweep(): (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> {

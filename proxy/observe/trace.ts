@@ -1,19 +1,23 @@
 // W3C trace context: the incoming traceparent is kept when it is valid, else a new trace begins
 // (T150). Nothing else of the caller's tracing headers goes on.
 
+import { randomBytes } from 'node:crypto'
+
 /** The identifiers of one exchange. */
 export type Trace = { readonly traceId: string; readonly traceparent: string }
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 
-/** Continues a trace with a span of our own; `random` gives that many random bytes as hex. */
-export function continueTrace(
-  incoming: string | undefined,
-  random: (bytes: number) => string,
-): Trace {
-  const match = incoming === undefined ? null : TRACEPARENT.exec(incoming)
+/** Continues the trace of a `traceparent` header with a span of our own. */
+export function continueTrace(incoming: string | string[] | undefined): Trace {
+  const match = typeof incoming === 'string' ? TRACEPARENT.exec(incoming) : null
   const known = match?.[1] !== undefined && !/^0+$/.test(match[1]) && !/^0+$/.test(match[2] ?? '0')
-  const traceId = known ? (match?.[1] ?? random(16)) : random(16)
+  const traceId = known ? (match?.[1] ?? randomHex(16)) : randomHex(16)
   const flags = known ? (match?.[3] ?? '00') : '01'
-  return { traceId, traceparent: `00-${traceId}-${random(8)}-${flags}` }
+  return { traceId, traceparent: `00-${traceId}-${randomHex(8)}-${flags}` }
+}
+
+/** So many random bytes as hex. */
+export function randomHex(bytes: number): string {
+  return randomBytes(bytes).toString('hex')
 }

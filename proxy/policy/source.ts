@@ -6,8 +6,6 @@ import type { DenyMode } from '../types.ts'
 import type { Policy } from './engine.ts'
 import { type PolicyOrProblems, parsePolicy } from './table.ts'
 
-const POLL_MS = 500
-
 /** Reads and parses a policy file; an unreadable file is a problem like any other. */
 export function loadPolicy(path: string, deny: DenyMode): PolicyOrProblems {
   try {
@@ -23,22 +21,25 @@ export class PolicySource {
   readonly #path: string
   readonly #deny: DenyMode
   readonly #report: (loaded: PolicyOrProblems) => void
+  readonly #pollMs: number
   #current: Policy
   #settling: NodeJS.Timeout | undefined
 
-  /** `report` hears of every reload, good or bad. */
+  /** `report` hears of every reload, good or bad; the file is looked at every `pollMs`. */
   constructor(
     first: Policy,
     path: string,
     deny: DenyMode,
     report: (loaded: PolicyOrProblems) => void,
+    pollMs = 500,
   ) {
     this.#current = first
     this.#path = path
     this.#deny = deny
     this.#report = report
+    this.#pollMs = pollMs
     // Polling by stat follows the symlink swap of a mounted ConfigMap, which inotify misses.
-    watchFile(path, { interval: POLL_MS, persistent: false }, () => this.#settle(read(path)))
+    watchFile(path, { interval: pollMs, persistent: false }, () => this.#settle(read(path)))
   }
 
   /** The policy in force now. */
@@ -53,7 +54,7 @@ export class PolicySource {
       const now = read(this.#path)
       if (now === seen) this.reload()
       else this.#settle(now)
-    }, POLL_MS)
+    }, this.#pollMs)
     this.#settling.unref()
   }
 

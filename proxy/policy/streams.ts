@@ -1,20 +1,17 @@
 // How many SSE streams are open, per caller and in all, and how to end them at a drain (T125, T135).
 
 import type { Caller } from '../types.ts'
+import { once, Tally } from './tally.ts'
 
 /** Counts open streams against both limits; each stream brings the function that ends it. */
 export class OpenStreams {
-  readonly #perCaller: number
-  readonly #total: number
-  readonly #standing = new Map<string, number>()
+  readonly #standing: Tally
   readonly #ends = new Set<() => void>()
   #open = 0
-  #standingTotal = 0
   #ending = false
 
   constructor(perCaller: number, total: number) {
-    this.#perCaller = perCaller
-    this.#total = total
+    this.#standing = new Tally(perCaller, total)
   }
 
   /** Streams open now, answers of calls included. */
@@ -29,9 +26,7 @@ export class OpenStreams {
 
   /** True when the caller may open no further standing stream (GET, subscriptions/listen). */
   full(caller: Caller): boolean {
-    return (
-      this.#ending || this.#standingTotal >= this.#total || this.#count(caller) >= this.#perCaller
-    )
+    return this.#ending || this.#standing.full(caller) !== undefined
   }
 
   /** Counts the answer of a call, which no limit on standing streams refuses; returns what must run when it closes. */
@@ -44,18 +39,13 @@ export class OpenStreams {
 
   /** Counts a standing stream of the caller, which `end` ends at an event boundary. */
   stand(caller: Caller, end: () => void): () => void {
-    const key = keyOf(caller)
+    const leave = this.#standing.enter(caller)
     this.#open++
-    this.#standingTotal++
-    this.#standing.set(key, this.#count(caller) + 1)
     this.#ends.add(end)
     return once(() => {
       this.#open--
-      this.#standingTotal--
       this.#ends.delete(end)
-      const left = this.#count(caller) - 1
-      if (left > 0) this.#standing.set(key, left)
-      else this.#standing.delete(key)
+      leave()
     })
   }
 
@@ -63,22 +53,5 @@ export class OpenStreams {
   endStanding(): void {
     this.#ending = true
     for (const end of this.#ends) end()
-  }
-
-  #count(caller: Caller): number {
-    return this.#standing.get(keyOf(caller)) ?? 0
-  }
-}
-
-function keyOf(caller: Caller): string {
-  return JSON.stringify([caller.iss, caller.sub])
-}
-
-function once(run: () => void): () => void {
-  let ran = false
-  return () => {
-    if (ran) return
-    ran = true
-    run()
   }
 }

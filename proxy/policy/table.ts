@@ -17,13 +17,27 @@ export type PolicyOrProblems =
 
 /** Parses a policy file; `deny` is the mode of rules that set none. */
 export function parsePolicy(source: string, deny: DenyMode): PolicyOrProblems {
-  const document = parseDocument(source, { uniqueKeys: true, merge: false })
+  // Without stringKeys `1` and `'1'`, or a name and its alias, are two keys, and the last one wins.
+  const document = parseDocument(source, { uniqueKeys: true, merge: false, stringKeys: true })
   if (document.errors.length > 0)
     return { problems: document.errors.map((error) => firstLine(error.message)) }
   const read = readRules(toPlain(document))
   if ('problems' in read) return read
+  const problems = twins([...read.rules.resources.keys()])
+  if (problems.length > 0) return { problems }
   const version = createHash('sha256').update(source).digest('hex').slice(0, 12)
   return { policy: tablePolicy(read.rules, version, deny), warnings: read.warnings }
+}
+
+/** Two rules for one resource, of which the last would win unseen (T86). */
+function twins(patterns: readonly string[]): readonly string[] {
+  const seen = new Map<string, string>()
+  return patterns.flatMap((pattern) => {
+    const { whole } = spell(pattern)
+    const twin = seen.get(whole)
+    seen.set(whole, pattern)
+    return twin === undefined ? [] : [`resources."${pattern}" is another spelling of "${twin}"`]
+  })
 }
 
 function toPlain(document: ReturnType<typeof parseDocument>): unknown {
@@ -39,9 +53,11 @@ function firstLine(message: string): string {
 }
 
 function tablePolicy(rules: Rules, version: string, deny: DenyMode): Policy {
-  const tables = { tools: lookupOf(rules.tools), prompts: lookupOf(rules.prompts) }
+  const tables = {
+    tools: lookupOf('tools', rules.tools),
+    prompts: lookupOf('prompts', rules.prompts),
+  }
   const resources = resourceLookup(rules.resources)
-  const unmatched: Verdict = { allow: false, rule: 'default', deny, scopes: [], missing: NOTHING }
   const scopesOf = (caller: Caller): ReadonlySet<string> => {
     const added = [...caller.roles].flatMap((role) => rules.roles.get(role) ?? [])
     return added.length === 0 ? caller.scopes : new Set([...caller.scopes, ...added])
@@ -55,12 +71,10 @@ function tablePolicy(rules: Rules, version: string, deny: DenyMode): Policy {
     decide: (caller, target) => {
       const table = tableOf(target)
       const found = table === 'resources' ? resources(target) : [tables[table](target.name)]
-      const verdicts = found.map((match) =>
-        match === undefined
-          ? unmatched
-          : judge(match.rule, `${table}.${match.pattern}`, caller, scopesOf(caller), deny),
-      )
-      return verdicts.find((verdict) => !verdict.allow) ?? verdicts[0] ?? unmatched
+      // One spelling at least is judged: a name that matches nothing costs what a denied one costs.
+      const matches = found.length === 0 ? [undefined] : found
+      const verdicts = matches.map((match) => judge(match, caller, scopesOf(caller), deny))
+      return verdicts.find((verdict) => !verdict.allow) ?? (verdicts[0] as Verdict) // never empty
     },
   }
 }
@@ -78,34 +92,42 @@ function tableOf(target: Target): TableName {
   }
 }
 
-type Found = { readonly pattern: string; readonly rule: Rule; readonly weight: number }
+type Found = { readonly name: string; readonly rule: Rule; readonly weight: number }
 type Entry = readonly [string, Rule]
+
+/** No scope is empty (RFC 6749 3.3), so this one is lacking always. */
+const UNMATCHED: Found = {
+  name: 'default',
+  rule: { scopes: [''], roles: [], deny: undefined, labels: [] },
+  weight: 0,
+}
 
 /** Lookup time depends on the number of distinct prefix lengths, not on the number of rules. */
 function lookupOf(
-  table: Iterable<Entry>,
+  table: TableName,
+  rules: Iterable<Entry>,
   key: (pattern: string) => string = (pattern) => pattern,
 ): (name: string) => Found | undefined {
   const exact = new Map<string, Found>()
   const prefixes = new Map<string, Found>()
-  for (const [pattern, rule] of table) {
+  for (const [pattern, rule] of rules) {
+    const name = `${table}.${pattern}`
     if (!pattern.endsWith('*'))
-      exact.set(key(pattern), { pattern, rule, weight: Number.POSITIVE_INFINITY })
+      exact.set(key(pattern), { name, rule, weight: Number.POSITIVE_INFINITY })
     else {
       const prefix = key(pattern.slice(0, -1))
-      prefixes.set(prefix, { pattern, rule, weight: prefix.length })
+      prefixes.set(prefix, { name, rule, weight: prefix.length })
     }
   }
   const lengths = [...new Set([...prefixes.keys()].map((prefix) => prefix.length))]
-  lengths.sort((a, b) => b - a)
+  lengths.sort((a, b) => a - b)
   return (name) => {
-    const found = exact.get(name)
-    if (found !== undefined) return found
+    // T103: every length is looked up, found or not, or the time of the answer would tell.
+    let found: Found | undefined
     for (const length of lengths) {
-      const prefix = length <= name.length ? prefixes.get(name.slice(0, length)) : undefined
-      if (prefix !== undefined) return prefix
+      found = prefixes.get(name.slice(0, length)) ?? found
     }
-    return undefined
+    return exact.get(name) ?? found
   }
 }
 
@@ -116,9 +138,9 @@ function lookupOf(
 function resourceLookup(
   table: ReadonlyMap<string, Rule>,
 ): (target: Target) => readonly (Found | undefined)[] {
-  const whole = lookupOf(table, (pattern) => spell(pattern).whole)
+  const whole = lookupOf('resources', table, (pattern) => spell(pattern).whole)
   const plain = [...table].filter(([pattern]) => !/[?#]/.test(pattern))
-  const bare = lookupOf(plain, (pattern) => spell(pattern).bare)
+  const bare = lookupOf('resources', plain, (pattern) => spell(pattern).bare)
   return (target) =>
     spellingsOf(target).flatMap((spelling) => {
       const said = whole(spelling.whole)
@@ -129,21 +151,24 @@ function resourceLookup(
     })
 }
 
+/** What no rule matches is judged like a rule that nobody fulfils, by the same steps (T103). */
 function judge(
-  rule: Rule,
-  name: string,
+  match: Found | undefined,
   caller: Caller,
   scopes: ReadonlySet<string>,
   deny: DenyMode,
 ): Verdict {
+  const { rule, name } = match ?? UNMATCHED
   const missingScopes = rule.scopes.filter((scope) => !scopes.has(scope))
   const hasRole = rule.roles.length === 0 || rule.roles.some((role) => caller.roles.has(role))
+  const missing = { scopes: missingScopes, roles: hasRole ? [] : rule.roles }
+  const isRule = match !== undefined
   return {
-    allow: missingScopes.length === 0 && hasRole,
+    allow: isRule && missingScopes.length === 0 && hasRole,
     rule: name,
     deny: rule.deny ?? deny,
-    scopes: rule.scopes,
-    missing: { scopes: missingScopes, roles: hasRole ? [] : rule.roles },
+    scopes: isRule ? rule.scopes : [],
+    missing: isRule ? missing : NOTHING,
   }
 }
 

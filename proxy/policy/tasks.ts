@@ -4,16 +4,19 @@
 import { LRUCache } from 'lru-cache'
 import type { Caller, Target } from '../types.ts'
 
-const MAX_TASKS = 10_000
-const KEEP_MS = 24 * 3_600_000
-
-type Owned = { readonly owner: string; readonly tool: Target }
-
 /** The owners of the tasks created through this process; bounded, the oldest are forgotten. */
 export class TaskOwners {
-  readonly #tasks = new LRUCache<string, Owned>({ max: MAX_TASKS, ttl: KEEP_MS })
-
+  /** By owner and task: the task of another caller is not found, like one that is not (T103). */
+  readonly #tools: LRUCache<string, Target>
+  /** Filled along with the tools and never refreshed, so that both forget the same tasks. */
+  readonly #taken: LRUCache<string, true>
   #offered = false
+
+  /** Remembers so many tasks, each for so long. */
+  constructor(max = 10_000, ttlMs = 24 * 3_600_000) {
+    this.#tools = new LRUCache({ max, ttl: ttlMs })
+    this.#taken = new LRUCache({ max, ttl: ttlMs })
+  }
 
   /** False until the upstream has announced or made a task: then its methods are unknown (R61). */
   get offered(): boolean {
@@ -28,16 +31,17 @@ export class TaskOwners {
   /** Binds a new task to its creator; the first owner of an id stays its owner. */
   remember(taskId: string, caller: Caller, tool: Target): void {
     this.#offered = true
-    if (!this.#tasks.has(taskId)) this.#tasks.set(taskId, { owner: ownerKey(caller), tool })
+    if (this.#taken.has(taskId)) return
+    this.#taken.set(taskId, true)
+    this.#tools.set(keyOf(taskId, caller), tool)
   }
 
   /** The tool that made this task, when the caller owns it. */
   toolOf(taskId: string, caller: Caller): Target | undefined {
-    const owned = this.#tasks.get(taskId)
-    return owned?.owner === ownerKey(caller) ? owned.tool : undefined
+    return this.#tools.peek(keyOf(taskId, caller))
   }
 }
 
-function ownerKey(caller: Caller): string {
-  return JSON.stringify([caller.iss, caller.sub])
+function keyOf(taskId: string, caller: Caller): string {
+  return JSON.stringify([caller.iss, caller.sub, taskId])
 }

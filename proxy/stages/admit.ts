@@ -16,6 +16,10 @@ export type Admission = {
 }
 
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/
+// A host or an origin within the lengths of RFC 1035: shorter than any signed token.
+const PLACE =
+  /^(https?:\/\/)?(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63}){0,5})(:\d{1,5})?$/i
+const CONTINUE = '100-continue'
 // T55, R12: for these Node would keep the first or join them with a comma.
 const SINGLE = new Set([
   'authorization',
@@ -38,16 +42,23 @@ export function admit(request: IncomingMessage, admission: Admission): Head | De
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] ?? '').toLowerCase()
     if (headers.has(name) && (SINGLE.has(name) || name.startsWith('mcp-')))
-      return deny('duplicate_header', `"${name}" is repeated`)
+      return deny('duplicate_header', `${SINGLE.has(name) ? name : 'an Mcp-* header'} is repeated`)
     const value = rawHeaders[i + 1] ?? ''
     const earlier = headers.get(name)
     headers.set(name, earlier === undefined ? value : `${earlier}, ${value}`)
   }
+  // T45: a list that names it among others is no 100-continue.
+  if ((headers.get('expect')?.toLowerCase() ?? CONTINUE) !== CONTINUE)
+    return deny('expectation', 'Expect other than 100-continue')
+  // T31: a list that ends in chunked has a body for one reader, and another body for the next.
+  const coding = headers.get('transfer-encoding')
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+    return deny('transfer_coding', 'Transfer-Encoding is not "chunked" alone')
   const host = (headers.get('host') ?? '').toLowerCase()
-  if (!hostAllowed(host, admission)) return deny('host_not_allowed', `Host "${host}"`)
+  if (!hostAllowed(host, admission)) return deny('host_not_allowed', `Host${shown(host)}`)
   const origin = headers.get('origin')
   if (origin !== undefined && !admission.origins.has(origin))
-    return deny('origin_not_allowed', `Origin "${origin}"`)
+    return deny('origin_not_allowed', `Origin${shown(origin)}`)
   const http = request.method
   if (http !== 'POST' && http !== 'GET' && http !== 'DELETE')
     return deny('method_not_allowed', `method ${http}`)
@@ -59,6 +70,11 @@ export function admit(request: IncomingMessage, admission: Admission): Head | De
 
 function deny(denied: Reason, detail: string): Denial {
   return { denied, detail }
+}
+
+/** Only a place that could be allowed is quoted: what else stands there may be a secret (law 12). */
+function shown(place: string): string {
+  return PLACE.test(place) ? ` "${place}"` : ' of no valid form'
 }
 
 function hostAllowed(host: string, admission: Admission): boolean {

@@ -7,6 +7,8 @@ import { judge, reasonOf } from '../policy/judge.ts'
 import type { TaskOwners } from '../policy/tasks.ts'
 import type { Caller, Denial, Intent, Permit, Target } from '../types.ts'
 
+const NOBODY_HAS = { scopes: ['-'], roles: [] } as const
+
 /** Decides on an intent with one policy snapshot (T88). */
 export function authorize(
   caller: Caller,
@@ -36,12 +38,15 @@ export function authorize(
 }
 
 function denial(verdict: Verdict, target: Target, intent: Intent): Denial {
-  const { scopes, roles } = verdict.missing
+  const isLacking = verdict.missing.scopes.length + verdict.missing.roles.length > 0
+  // T103: a name without a rule takes the same steps, or the time of the answer would tell.
+  const { scopes, roles } = isLacking ? verdict.missing : NOBODY_HAS
   const lacks = [...scopes.map((scope) => `scope ${scope}`), ...roles.map((role) => `role ${role}`)]
+  const lacking = lacks.join(', ')
   const denied = reasonOf(verdict, target)
   return {
     denied,
-    detail: lacks.length === 0 ? 'no rule allows it' : `the caller lacks ${lacks.join(', ')}`,
+    detail: isLacking ? `the caller lacks ${lacking}` : `no rule allows this ${target.kind}`,
     id: intent.id,
     era: intent.era,
     target,

@@ -1,18 +1,34 @@
 // Stage 5: what is asked? The era, the method and the names, from the body alone; Mcp-* headers are
 // only cross-checked (law 5, R11-R16). What is not in the tables of eras.ts is unknown.
 
-import type { Denial, Era, Head, Intent, JSONObject, Message, RequestId, Target } from '../types.ts'
+import type {
+  Body,
+  Denial,
+  Era,
+  Head,
+  Intent,
+  JSONObject,
+  Message,
+  RequestId,
+  Target,
+} from '../types.ts'
 import {
   envelopeOf,
   isObject,
   METHODS,
   type MethodRow,
   MODERN_VERSION,
+  RELATED_TASK_KEY,
   TASKS_EXTENSION,
   VERSION_KEY,
 } from '../wire/eras.ts'
 import { decodeHeaderValue } from '../wire/headers.ts'
+import { isTargetLike } from '../wire/lists.ts'
 import { isNamed } from '../wire/names.ts'
+
+/** Every name in a filter is decided on before anything else runs: so many, and so long in all (T128). */
+const MAX_LISTENED = 1_000
+const MAX_LISTENED_LENGTH = 65_536
 
 const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities'
 
@@ -23,7 +39,7 @@ export function classify(head: Head, message: Message | undefined): Intent | Den
   const sealedSession = head.headers.get('mcp-session-id')
   if (message === undefined) return { ...bare(head, 'legacy', head.http), sealedSession }
   if (message.kind === 'response')
-    return { ...bare(head, 'legacy', 'response'), message, id: undefined, sealedSession }
+    return { ...bare(head, 'legacy', 'response'), body: bodyOf(message), sealedSession }
   const envelope = envelopeOf(message.params)
   const era: Era = envelope === undefined ? 'legacy' : 'modern'
   const disagreement =
@@ -36,13 +52,15 @@ export function classify(head: Head, message: Message | undefined): Intent | Den
     return { denied: 'method_unknown', detail: 'unknown method', id: idOf(message), era }
   if ((message.kind === 'notification') !== message.method.startsWith('notifications/'))
     return invalid(message, 'a request without an id, or a notification with one')
-  const targets = targetsOf(message, row)
-  if ('denied' in targets) return { ...targets, id: idOf(message), era }
+  const own = targetsOf(message, row)
+  const related = relatedTask(message)
+  if ('denied' in own) return { ...own, id: idOf(message), era }
+  if ('denied' in related) return { ...related, id: idOf(message), era }
   return {
     ...bare(head, era, message.method),
     id: idOf(message),
-    message,
-    targets,
+    body: bodyOf(message),
+    targets: [...own, ...related],
     list: row.list,
     sealedSession: era === 'modern' || message.method === 'initialize' ? undefined : sealedSession,
     mayCreateTask: message.method === 'tools/call' && asksForTask(message.params, envelope),
@@ -58,9 +76,13 @@ function bare(head: Head, era: Era, method: string): Intent {
     targets: [],
     list: undefined,
     sealedSession: undefined,
-    message: undefined,
+    body: undefined,
     mayCreateTask: false,
   }
+}
+
+function bodyOf({ bytes, text }: Message): Body {
+  return { bytes, text }
 }
 
 function idOf(message: Message): RequestId | undefined {
@@ -76,7 +98,11 @@ function legacyDisagreement(head: Head, message: Asking): Denial | undefined {
   if (head.headers.get('mcp-protocol-version') !== MODERN_VERSION) return undefined
   if (message.kind === 'notification') return undefined
   if (message.method === 'initialize')
-    return mismatch('initialize was sent with a modern MCP-Protocol-Version header', MODERN_VERSION)
+    return mismatch(
+      'initialize was sent with a modern MCP-Protocol-Version header',
+      MODERN_VERSION,
+      message.params['protocolVersion'],
+    )
   return {
     denied: 'envelope_missing',
     detail: `the MCP-Protocol-Version header names ${MODERN_VERSION}, but params._meta does not`,
@@ -96,7 +122,7 @@ function modernDisagreement(head: Head, message: Asking, envelope: JSONObject): 
   for (const [header, expected] of checks) {
     const given = head.headers.get(header)
     if (given === undefined ? required : given.trim() !== expected)
-      return mismatch(`the ${header} header is not what the body says`, given)
+      return mismatch(`the ${header} header is not what the body says`, given, expected)
   }
   if (version !== MODERN_VERSION)
     return { denied: 'version_unsupported', detail: 'unknown protocol revision', got: version }
@@ -110,11 +136,13 @@ function nameDisagreement(head: Head, message: Asking): Denial | undefined {
   const given = head.headers.get('mcp-name')
   if (given === undefined && named === undefined) return undefined
   if (given !== undefined && decodeHeaderValue(given.trim()) === named) return undefined
-  return mismatch(`the mcp-name header is not params.${naming.member} of the body`, given)
+  return mismatch(`the mcp-name header is not params.${naming.member} of the body`, given, named)
 }
 
-function mismatch(detail: string, got: string | undefined): Denial {
-  return { denied: 'header_mismatch', detail, got }
+/** Both values as the caller sent them; a value of the body that is no string is not shown. */
+function mismatch(detail: string, got: string | undefined, said: unknown): Denial {
+  const body = said === undefined || typeof said === 'string' ? said : '(not a string)'
+  return { denied: 'header_mismatch', detail, got, body }
 }
 
 function targetsOf(message: Asking, row: MethodRow): readonly Target[] | Denial {
@@ -131,6 +159,18 @@ function targetsOf(message: Asking, row: MethodRow): readonly Target[] | Denial 
   return []
 }
 
+/**
+ * A server sends what belongs to a related task to whoever waits for that task, so it is a target as
+ * well (T121). The tasks that notifications name may be the client's own.
+ */
+function relatedTask({ kind, params }: Asking): readonly Target[] | Denial {
+  const meta = params['_meta']
+  if (kind !== 'request' || !isObject(meta) || !Object.hasOwn(meta, RELATED_TASK_KEY)) return []
+  const related = meta[RELATED_TASK_KEY]
+  const says = isObject(related) && Object.keys(related).filter(isTargetLike).length === 1
+  return named([{ kind: 'task', name: says ? related['taskId'] : undefined }])
+}
+
 /** Every subscribed URI and task is decided on before the stream opens (R28, T120). */
 function listenTargets(filter: unknown): readonly Target[] | Denial {
   const targets: { kind: Target['kind']; name: unknown }[] = []
@@ -142,6 +182,8 @@ function listenTargets(filter: unknown): readonly Target[] | Denial {
     if (names === undefined) continue
     if (!Array.isArray(names))
       return { denied: 'invalid_name', detail: `"notifications.${member}" is not an array` }
+    if (names.length > MAX_LISTENED || JSON.stringify(names).length > MAX_LISTENED_LENGTH)
+      return { denied: 'invalid_name', detail: `"notifications.${member}" names too much` }
     targets.push(...names.map((name) => ({ kind, name })))
   }
   return named(targets)

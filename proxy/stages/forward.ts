@@ -3,18 +3,9 @@
 // client's Authorization, Cookie or identity headers passes (R41, T51, T54).
 
 import type { Pool } from 'undici'
-import type { Answer, Head, Permit } from '../types.ts'
+import { factsOf } from '../observe/fault.ts'
+import { type Answer, type Head, type Permit, UpstreamFault } from '../types.ts'
 import { encodeHeaderValue, encodeWords } from '../wire/headers.ts'
-
-/** The upstream could not be asked, or gave no head; `code` is a Reason of the denials table. */
-export class UpstreamFault extends Error {
-  readonly code: 'upstream_refused' | 'upstream_slow' | 'upstream_broken'
-
-  constructor(code: 'upstream_refused' | 'upstream_slow' | 'upstream_broken', cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause })
-    this.code = code
-  }
-}
 
 /** Identifiers the proxy alone sets. */
 export type Stamp = { readonly requestId: string; readonly traceparent: string }
@@ -36,6 +27,9 @@ const FAULTS: ReadonlyMap<string, UpstreamFault['code']> = new Map([
   ['EACCES', 'upstream_refused'],
 ])
 
+/** Each interim answer starts the wait for the head again (T133, T134). */
+const MAX_INTERIM = 3
+
 /** Sends a permitted request on; throws an UpstreamFault, or the reason of `signal` when it aborts. */
 export async function forward(
   permit: Permit,
@@ -45,14 +39,19 @@ export async function forward(
   stamp: Stamp,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const { message, http } = permit.intent
+  const { body, http } = permit.intent
+  let interim = 0
+  const onInfo = () => {
+    if (++interim > MAX_INTERIM) throw new Error('too many interim answers')
+  }
   try {
     const answer = await pool.request({
       path,
       method: http,
       headers: rebuild(permit, head, stamp),
-      body: message === undefined ? null : message.bytes,
+      body: body === undefined ? null : body.bytes,
       signal,
+      onInfo,
     })
     // A body that is destroyed before it was read would otherwise end the process (T139).
     answer.body.on('error', () => undefined)
@@ -60,14 +59,15 @@ export async function forward(
   } catch (error) {
     if (signal.aborted) throw error
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    throw new UpstreamFault(FAULTS.get(code) ?? 'upstream_broken', error)
+    throw new UpstreamFault(FAULTS.get(code) ?? 'upstream_broken', factsOf(error).detail, error)
   }
 }
 
-function rebuild(permit: Permit, head: Head, stamp: Stamp): string[] {
+/** The headers for the upstream, names and values in turn: those of the allow-list and our own. */
+export function rebuild(permit: Permit, head: Head, stamp: Stamp): string[] {
   const { caller, intent, session } = permit
   const headers = ['accept-encoding', 'identity']
-  if (intent.message !== undefined) headers.push('content-type', 'application/json')
+  if (intent.body !== undefined) headers.push('content-type', 'application/json')
   for (const [name, value] of head.headers)
     if (
       PASSED.has(name) ||

@@ -2,11 +2,14 @@
 // it. Arguments, tokens and session ids never enter; what fails here fails no request (law 11, 12).
 
 import { createHash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { factsOf } from '../observe/fault.ts'
 import { type Log, shortHash, subjectFor } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { randomHex } from '../observe/trace.ts'
 import type { Caller, Denial, Intent, Reason } from '../types.ts'
 import { METHODS } from '../wire/eras.ts'
-import { membersAt, valueStart } from '../wire/json.ts'
+import { membersIn } from '../wire/lists.ts'
 
 /** The facts of one exchange, gathered along the path. Times in milliseconds, monotonic. */
 export type Exchange = {
@@ -29,6 +32,7 @@ export type Exchange = {
   status?: number
   responseBytes?: number
   aborted?: boolean
+  /** The sealed id that the answer gave to the client. */
   session?: string
 }
 
@@ -52,6 +56,16 @@ const FAULTS: ReadonlySet<Reason> = new Set([
   'internal',
 ])
 
+/** Begins the facts of one exchange. */
+export function begin(
+  request: Pick<IncomingMessage, 'method' | 'headers'>,
+  traceId: string,
+  startedAt: number,
+): Exchange {
+  const requestBytes = Number(request.headers['content-length'] ?? '0') || 0
+  return { requestId: randomHex(16), traceId, http: request.method ?? '', startedAt, requestBytes }
+}
+
 /** Writes one exchange; never throws. */
 export function record(exchange: Exchange, endedAt: number, recorder: Recorder): void {
   try {
@@ -59,7 +73,7 @@ export function record(exchange: Exchange, endedAt: number, recorder: Recorder):
     measure(exchange, endedAt, outcome, recorder.metrics)
     recorder.log.info(line(exchange, endedAt, outcome, recorder), 'exchange')
   } catch (error) {
-    recorder.log.error({ error: String(error) }, 'an exchange could not be recorded')
+    recorder.log.error(factsOf(error), 'an exchange could not be recorded')
   }
 }
 
@@ -99,7 +113,7 @@ function line(exchange: Exchange, endedAt: number, outcome: OutcomeName, recorde
     upstream_ms: upstreamMs(exchange),
     request_bytes: exchange.requestBytes,
     response_bytes: exchange.responseBytes ?? 0,
-    session: intent?.sealedSession === undefined ? undefined : shortHash(intent.sealedSession),
+    session: sessionOf(exchange),
     arguments_sha256: argumentsHash(intent),
   }
 }
@@ -112,6 +126,12 @@ function methodOf({ http, intent, method }: Exchange): string {
   return intent?.method ?? method?.slice(0, MAX_DETAIL) ?? http
 }
 
+/** The hash of the id that the client holds: the same from initialize to DELETE (T114). */
+function sessionOf({ intent, session }: Exchange): string | undefined {
+  const sealed = intent?.sealedSession ?? session
+  return sealed === undefined ? undefined : shortHash(sealed)
+}
+
 function upstreamMs({ sentAt, headAt }: Exchange): number | undefined {
   return sentAt === undefined || headAt === undefined ? undefined : rounded(headAt - sentAt)
 }
@@ -122,11 +142,9 @@ function rounded(ms: number): number {
 
 /** SHA-256 over the bytes of `params.arguments` as they came; the arguments themselves are not kept. */
 function argumentsHash(intent: Intent | undefined): string | undefined {
-  const message = intent?.message
-  if (message === undefined || !Object.hasOwn(message.params, 'arguments')) return undefined
-  const { text } = message
-  const params = membersAt(text, valueStart(text, 0)).get('params')
-  const span = params && membersAt(text, params.start).get('arguments')
+  const text = intent?.body?.text
+  if (text === undefined) return undefined
+  const span = membersIn(text, 'params').get('arguments')
   if (span === undefined) return undefined
   return createHash('sha256').update(text.slice(span.start, span.end)).digest('hex')
 }

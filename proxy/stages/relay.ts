@@ -3,43 +3,55 @@
 
 import type { ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
-import type { Answer, Denial, JSONObject, ListName, Permit, Target } from '../types.ts'
-import { brokenAnswer, headersFor, readText, subscriptionEnd } from '../wire/answer.ts'
-import { cutCapabilities, offersTasks } from '../wire/capabilities.ts'
-import { isObject } from '../wire/eras.ts'
-import { type Expect, judgeFrame, type Rules } from '../wire/frames.ts'
+import type { Lease } from '../policy/budget.ts'
+import { type Answer, type Denial, type Permit, UpstreamFault } from '../types.ts'
+import {
+  brokenAnswer,
+  headersFor,
+  type NoText,
+  readText,
+  subscriptionEnd,
+  unlessIdle,
+} from '../wire/answer.ts'
 import { ListGuard, ListInStreamError } from '../wire/guard.ts'
 import { isUtf8, mediaType } from '../wire/headers.ts'
+import { cacheFor, isSeenWhole, type Judging, judgeWith } from '../wire/judged.ts'
 import { SSEFilter } from '../wire/sse.ts'
 
+/** Bounds of an answer. */
+export type AnswerLimits = {
+  /** Of an answer that must be seen whole. */
+  readonly maxBytes: number
+  readonly maxEventBytes: number
+  /** For an answer that must be seen whole. */
+  readonly timeoutMs: number
+  /** Between two parts of a JSON answer. */
+  readonly idleMs: number
+}
+
 /** What the relay needs to know and to tell, for one exchange. */
-export type RelayTools = {
-  /** The predicate that also decides on calls (law 4). */
-  may(target: Target): boolean
-  /** Milliseconds until the token expires, at least 0. */
-  expiresInMs(): number
+export type RelayTools = Judging & {
+  readonly limits: AnswerLimits
+  /** Bytes held back until they are whole. */
+  readonly lease: Lease
   seal(session: string): string
-  /** Milliseconds for an answer that must be seen whole. */
-  readonly wholeTimeoutMs: number
-  /** The upstream says that it has tasks. */
-  tasksOffered(): void
-  taskCreated(taskId: string): void
   /** Counts a stream until the result is called; a drain ends a standing one by `end`. */
   openStream(end: () => void): () => void
-  hidden(list: ListName, count: number): void
   dropped(reason: string): void
   /** The same body, watched so that long streams stay flat in memory. */
   counted(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
 }
 
-const MAX_WHOLE_BYTES = 16 * 1_048_576
 const MAX_ERROR_BYTES = 1_048_576
 const MAX_DUMP_BYTES = 65_536
 const MAX_DUMP_MS = 1_000
-const MAX_EVENT_BYTES = 4 * 1_048_576
-// Results that must be seen whole before a byte of them leaves; everything else streams.
-const WHOLE = new Set(['initialize', 'server/discover'])
-const GATED = new Set(['server/discover', 'resources/read'])
+/** So many writes cost less than a copy. */
+const FEW = 4
+const UNREAD: Readonly<Record<NoText['fault'], Denial['denied']>> = {
+  unreadable: 'upstream_broken',
+  late: 'upstream_slow',
+  full: 'overloaded',
+}
 
 /** Relays an answer; a Denial comes back only while nothing was written yet. */
 export async function relay(
@@ -74,14 +86,14 @@ export async function relay(
   if (essence === 'text/event-stream') return relayStream(answer, permit, response, tools)
   if (essence !== 'application/json' || intent.http === 'GET')
     return broken('an answer that is neither JSON nor an event stream')
-  const whole = intent.list !== undefined || WHOLE.has(intent.method) || intent.mayCreateTask
-  if (!whole) return relayJSON(answer, permit, response, tools)
-  const text = await readText(answer, MAX_WHOLE_BYTES, tools.wholeTimeoutMs)
-  if (typeof text !== 'string') {
-    const denial = broken('an answer too large to filter, or no UTF-8')
-    return text.fault === 'late' ? { ...denial, denied: 'upstream_slow' } : denial
-  }
-  const judged = judgeWith(permit, tools)(text)
+  if (!isSeenWhole(intent)) return relayJSON(answer, permit, response, tools)
+  const text = await read(answer, tools.limits.maxBytes, tools)
+  if (typeof text !== 'string')
+    return {
+      ...broken(`an answer that cannot be filtered: ${text.fault}`),
+      denied: UNREAD[text.fault],
+    }
+  const judged = judgeWith(intent, tools)(text)
   if ('drop' in judged) return broken(judged.drop)
   if ('method' in judged.value) return broken('a message that is no answer') // T95
   const sent = judged.pass === 'same' ? text : judged.text
@@ -100,16 +112,20 @@ async function relayError(
   essence: string | undefined,
 ): Promise<undefined> {
   const isJSON = essence === 'application/json'
-  const read = isJSON ? await readText(answer, MAX_ERROR_BYTES, tools.wholeTimeoutMs) : undefined
-  const text = typeof read === 'string' ? read : undefined
+  const whole = isJSON ? await read(answer, MAX_ERROR_BYTES, tools) : undefined
+  const text = typeof whole === 'string' ? whole : undefined
   if (text === undefined) answer.body.destroy()
-  const judged = text === undefined ? undefined : judgeWith(permit, tools)(text)
+  const judged = text === undefined ? undefined : judgeWith(permit.intent, tools)(text)
   const passed = judged !== undefined && 'pass' in judged
   const body = passed ? (judged.pass === 'same' ? text : judged.text) : undefined
   const headers = headersFor(answer, permit.intent.era, 'application/json', tools.seal)
   const fallback = JSON.stringify({ error: 'the upstream server refused the request' })
   response.writeHead(answer.status, headers).end(body ?? fallback)
   return undefined
+}
+
+function read(answer: Answer, maxBytes: number, tools: RelayTools): Promise<string | NoText> {
+  return readText(answer, maxBytes, tools.limits.timeoutMs, tools.lease.hold)
 }
 
 /** A result that holds no list by its method: streamed at once, under a guard that finds one. */
@@ -120,10 +136,9 @@ async function relayJSON(
   tools: RelayTools,
 ): Promise<undefined> {
   const { intent } = permit
-  const gated = GATED.has(intent.method)
-  const guard = new ListGuard({ cache: gated ? cacheRule(permit, tools) : undefined })
+  const guard = new ListGuard({ cache: cacheFor(intent, tools), only: 'answers' }) // T95
   response.writeHead(answer.status, headersFor(answer, intent.era, 'application/json', tools.seal))
-  await pipeline(guarded(answer.body, guard, tools), response)
+  await pipeline(guarded(unlessIdle(answer.body, tools.limits.idleMs), guard, tools), response)
   return undefined
 }
 
@@ -179,7 +194,7 @@ async function* filtered(
   const { intent } = permit
   let drops = 0
   let answered = false
-  const judge = judgeWith(permit, tools)
+  const judge = judgeWith(intent, tools)
   const note = (text: string) => {
     const verdict = judge(text)
     if ('drop' in verdict || 'method' in verdict.value) return verdict
@@ -189,7 +204,7 @@ async function* filtered(
     return verdict
   }
   const filter = new SSEFilter(note, {
-    maxEventBytes: MAX_EVENT_BYTES,
+    maxEventBytes: tools.limits.maxEventBytes,
     large: intent.list !== undefined ? 'drop' : intent.id === undefined ? 'results' : 'guard',
     onDrop: (reason) => {
       drops++
@@ -197,7 +212,13 @@ async function* filtered(
     },
   })
   try {
-    for await (const chunk of tools.counted(body)) yield* filter.push(chunk)
+    for await (const chunk of tools.counted(body)) {
+      const leaving = filter.push(chunk)
+      // One write where a chunk lets go of many: it may end 65,536 events (T128).
+      yield* leaving.length > FEW ? [Buffer.concat(leaving)] : leaving
+      if (!tools.lease.hold(filter.held))
+        throw new UpstreamFault('upstream_broken', 'bytes held back are at their limit')
+    }
     yield* filter.end()
   } catch (error) {
     if (!ended()) throw error
@@ -206,45 +227,4 @@ async function* filtered(
   if (ended() && intent.method === 'subscriptions/listen') yield subscriptionEnd(intent.id)
   // A client must not wait for an answer that was dropped.
   else if (drops > 0 && !answered) yield brokenAnswer(intent.id)
-}
-
-/** Judges one message and notes what it says about tasks and capabilities. */
-function judgeWith(permit: Permit, tools: RelayTools) {
-  const { intent } = permit
-  const expect: Expect = {
-    id: intent.http === 'GET' ? undefined : intent.id,
-    list: intent.list,
-    era: intent.era,
-  }
-  const rules: Rules = {
-    may: tools.may,
-    cacheFor: () => cacheRule(permit, tools),
-    privatize: GATED.has(intent.method),
-  }
-  return (text: string) => {
-    const verdict = judgeFrame(text, expect, rules)
-    if ('drop' in verdict) return verdict
-    if (intent.mayCreateTask) noteTask(verdict.value, tools)
-    if (verdict.pass === 'changed')
-      for (const [list, count] of Object.entries(verdict.hidden))
-        tools.hidden(list as ListName, count) // the keys of Hidden
-    if (!WHOLE.has(intent.method)) return verdict
-    if (offersTasks(verdict.value)) tools.tasksOffered()
-    const before = verdict.pass === 'same' ? text : verdict.text
-    const after = cutCapabilities(before, verdict.value)
-    return after === text
-      ? verdict
-      : ({ pass: 'changed', text: after, value: verdict.value } as const)
-  }
-}
-
-function noteTask(value: JSONObject, tools: RelayTools): void {
-  const { result } = value
-  if (!isObject(result)) return
-  const task = isObject(result['task']) ? result['task'] : result
-  if (typeof task['taskId'] === 'string') tools.taskCreated(task['taskId'])
-}
-
-function cacheRule(permit: Permit, tools: RelayTools) {
-  return { ttlMs: tools.expiresInMs(), insert: permit.intent.era === 'modern' }
 }

@@ -1,7 +1,8 @@
 // Reads the Authorization header and takes a compact JWS apart, by grammar alone.
 // It must never decide whether a token is genuine, and never repair one: a token has one spelling.
 
-import type { JSONObject, JSONValue } from '../types.ts'
+import type { JSONObject } from '../types.ts'
+import { isObject } from './eras.ts'
 import { parseStrict } from './json.ts'
 
 /** Tokens longer than this many bytes are refused before any work is done on them (T73). */
@@ -12,7 +13,6 @@ const MAX_CLAIM_DEPTH = 16
 const SCHEME = /^bearer(?![!#$%&'*+\-.^_`|~0-9A-Za-z])/i
 /** RFC 6750 §2.1 `b64token`, after a scheme in any case and exactly one space (T56). */
 const CREDENTIALS = /^bearer ([A-Za-z0-9\-._~+/]+=*)$/i
-const BASE64URL = /^[A-Za-z0-9_-]+$/
 
 /** The credentials of one request, or why there are none to judge. */
 export type Authorization =
@@ -54,16 +54,10 @@ export function parseCompact(token: string): Compact {
   if (token.length > MAX_TOKEN_BYTES) {
     return refuse(`the token is longer than ${MAX_TOKEN_BYTES} bytes`)
   }
-  const [protectedPart, payloadPart, signaturePart, ...more] = token.split('.')
-  if (more.length === 2) return refuse('the token is encrypted: it has 5 parts')
-  if (
-    protectedPart === undefined ||
-    payloadPart === undefined ||
-    signaturePart === undefined ||
-    more.length > 0
-  ) {
-    return refuse('the token does not have 3 parts')
-  }
+  const parts = token.split('.')
+  if (parts.length === 5) return refuse('the token is encrypted: it has 5 parts')
+  if (parts.length !== 3) return refuse('the token does not have 3 parts')
+  const [protectedPart, payloadPart, signaturePart] = parts as [string, string, string] // just counted
   const signature = decodeCanonical(signaturePart)
   if (signature === undefined) return refuse('the signature is not canonical base64url')
   const header = parsePart('header', protectedPart)
@@ -92,16 +86,12 @@ function parsePart(name: string, part: string) {
 
 /** Decoders ignore padding, and the unused low bits of the last character: encoding back does not. */
 function decodeCanonical(part: string): Uint8Array | undefined {
-  if (!BASE64URL.test(part)) return undefined
+  if (part === '') return undefined
   try {
     const binary = atob(part.replaceAll('-', '+').replaceAll('_', '/'))
-    const again = btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+    const again = btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
     return again === part ? Uint8Array.from(binary, (char) => char.charCodeAt(0)) : undefined
   } catch {
     return undefined
   }
-}
-
-function isObject(value: JSONValue): value is JSONObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -3,11 +3,17 @@
 
 import type { Era, JSONObject, ListName, TargetKind } from '../types.ts'
 
+/** The members of a JSON-RPC message. */
+export const ENVELOPE = ['jsonrpc', 'id', 'method', 'params', 'result', 'error'] as const
+
 /** The revision of the modern era. */
 export const MODERN_VERSION = '2026-07-28'
 
 /** The member of `params._meta` whose presence makes a message modern (protocol.md section 1). */
 export const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion'
+
+/** The member of `params._meta` that ties a message to a task (2025-11-25 Tasks). */
+export const RELATED_TASK_KEY = 'io.modelcontextprotocol/related-task'
 
 /** The `params` member that a method's target is read from, and what kind of name it is. */
 type Naming = { readonly kind: TargetKind; readonly member: 'name' | 'uri' | 'taskId' }

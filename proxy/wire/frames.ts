@@ -10,14 +10,17 @@ import type {
   Target,
   TargetKind,
 } from '../types.ts'
-import { type Fault, membersAt, parseText, valueStart } from './json.ts'
+import { isObject } from './eras.ts'
+import { fold } from './fold.ts'
+import { type Fault, parseText } from './json.ts'
 import {
   type CacheRule,
   filterList,
-  fold,
+  holdsList,
   isDisguised,
   isListLike,
   LIST_NAMES,
+  membersIn,
   privatize,
 } from './lists.ts'
 
@@ -90,115 +93,138 @@ export function judgeFrame(text: string, expect: Expect, rules: Rules): Verdict 
   const shape = shapeOf(value)
   if (shape === undefined) return { drop: 'bad_shape' }
   if (hasList(value)) return { drop: 'misplaced_list' }
-  switch (shape) {
+  switch (shape.kind) {
     case 'call':
-      return judgeCall(value, rules)
+      return judgeCall(value, shape, rules)
     case 'error':
-      return judgeError(text, value, expect)
+      return judgeError(text, value, shape, expect)
     case 'result':
-      return judgeResult(text, value, expect, rules)
+      return judgeResult(text, value, shape, expect, rules)
   }
 }
 
+type Call = { readonly kind: 'call'; readonly method: string; readonly params: JSONObject }
+type ErrorAnswer = {
+  readonly kind: 'error'
+  readonly id: RequestId | null | undefined
+  readonly error: JSONObject
+}
+type Result = { readonly kind: 'result'; readonly id: RequestId; readonly result: JSONObject }
+
 /** Exactly one of the JSON-RPC shapes, or none (T95). */
-function shapeOf(value: JSONObject): 'call' | 'result' | 'error' | undefined {
+function shapeOf(value: JSONObject): Call | ErrorAnswer | Result | undefined {
   const { jsonrpc, id, method, params, result, error } = value
   if (jsonrpc !== '2.0') return undefined
   if (method !== undefined) {
     if (typeof method !== 'string' || result !== undefined || error !== undefined) return undefined
-    if (params !== undefined && !isObject(params)) return undefined
-    return id === undefined || isId(id) ? 'call' : undefined
+    if (!(id === undefined || isId(id))) return undefined
+    if (params === undefined) return { kind: 'call', method, params: {} }
+    return isObject(params) ? { kind: 'call', method, params } : undefined
   }
   if (params !== undefined) return undefined
   if (result !== undefined) {
-    return error === undefined && isObject(result) && isId(id) ? 'result' : undefined
+    if (error !== undefined || !isObject(result) || !isId(id)) return undefined
+    return { kind: 'result', id, result }
   }
   if (!isObject(error) || !(id === undefined || id === null || isId(id))) return undefined
   const { code, message } = error
-  return Number.isInteger(code) && typeof message === 'string' ? 'error' : undefined
+  if (!Number.isInteger(code) || typeof message !== 'string') return undefined
+  return { kind: 'error', id, error }
 }
 
 /** A request or notification of the server: no lists, and no targets the caller may not read. */
-function judgeCall(value: JSONObject, rules: Rules): Verdict {
-  const method = value['method'] as string // shapeOf saw a string
-  const params = isObject(value['params']) ? value['params'] : {}
-  const allowed = method === 'sampling/createMessage' ? ['tools'] : [] // R29: not MCP tools
+function judgeCall(value: JSONObject, { method, params }: Call, rules: Rules): Verdict {
+  const allowed = method === 'sampling/createMessage' ? 'tools' : undefined // R29: not MCP tools
   if (hasList(params, allowed)) return { drop: 'misplaced_list' }
-  if (method === 'notifications/resources/updated') {
-    return mayName(params, 'uri', 'resource', rules) // R28, T101
-      ? { pass: 'same', value }
-      : { drop: 'target_denied' }
-  }
-  if (method.startsWith('notifications/tasks')) {
-    return mayName(params, 'taskId', 'task', rules) // R31
-      ? { pass: 'same', value }
-      : { drop: 'target_denied' }
-  }
-  return { pass: 'same', value }
+  const folded = fold(method)
+  const mayPass =
+    folded === 'notifications/resources/updated'
+      ? mayName(params, 'uri', 'resource', rules) // R28, T101
+      : !folded.startsWith('notifications/tasks') || mayName(params, 'taskId', 'task', rules) // R31
+  return mayPass ? { pass: 'same', value } : { drop: 'target_denied' }
 }
 
 /** The text of an upstream's error may name what a list hides, so a list request never shows it. */
-function judgeError(text: string, value: JSONObject, expect: Expect): Verdict {
-  const { id, error } = value
-  if (!isObject(error)) return { drop: 'bad_shape' }
-  if (isId(id) && expect.id !== undefined && id !== expect.id) return { drop: 'wrong_id' }
+function judgeError(
+  text: string,
+  value: JSONObject,
+  { id, error }: ErrorAnswer,
+  expect: Expect,
+): Verdict {
+  const hasId = id !== undefined && id !== null
+  if (hasId && expect.id !== undefined && id !== expect.id) return { drop: 'wrong_id' }
   if (hasList(error) || (isObject(error['data']) && hasList(error['data']))) {
     return { drop: 'misplaced_list' }
   }
   // T100: on a replay it may answer a list request; only what has no id answers none.
-  const isReplay = expect.id === undefined && isId(id)
+  const isReplay = expect.id === undefined && hasId
   if (expect.list === undefined && !isReplay) return { pass: 'same', value }
   const { code } = error
   const message = JSON.stringify(MESSAGES.get(code) ?? 'Upstream error')
-  const span = membersAt(text, membersAt(text, valueStart(text, 0)).get('error')?.start ?? 0)
-  const kept = DATA_CODES.has(code) ? span.get('data') : undefined
+  const kept = DATA_CODES.has(code) ? membersIn(text, 'error').get('data') : undefined
   const extra = kept === undefined ? '' : `,"data":${text.slice(kept.start, kept.end)}`
   const shown = id === undefined ? '' : `"id":${JSON.stringify(id)},`
   const clean = `{"jsonrpc":"2.0",${shown}"error":{"code":${code},"message":${message}${extra}}}`
   return { pass: 'changed', text: clean, hidden: {}, value }
 }
 
-function judgeResult(text: string, value: JSONObject, expect: Expect, rules: Rules): Verdict {
-  const { id, result } = value
-  if (!isObject(result)) return { drop: 'bad_shape' }
+function judgeResult(
+  text: string,
+  value: JSONObject,
+  { id, result }: Result,
+  expect: Expect,
+  rules: Rules,
+): Verdict {
   if (expect.id !== undefined && id !== expect.id) return { drop: 'wrong_id' }
   const lists = listsIn(result, expect)
-  if (hasList(result, lists)) return { drop: 'misplaced_list' }
+  if (hasList(result, ...lists)) return { drop: 'misplaced_list' }
   if (expect.list !== undefined && !lists.includes(expect.list)) return { drop: 'list_missing' }
 
   const cache = rules.cacheFor(expect.era)
+  if (lists.length === 0) return changed(text, withoutList(text, expect, rules, cache), {}, value)
+  const others = Object.keys(result).filter((name) => !lists.includes(name as ListName))
+  if (others.some((name) => holdsList(result[name]))) return { drop: 'misplaced_list' } // T107
   const hidden: { [list in ListName]?: number } = {}
   let out = text
   for (const list of lists) {
     const may = (name: string) => rules.may({ kind: KINDS[list], name })
-    const filtered = filterList(out, list, may, list === lists[0] ? cache : undefined)
+    const filtered = filterList(out, list, may, cache)
     if (filtered === undefined) return { drop: 'list_missing' }
     if (filtered.hidden > 0) hidden[list] = filtered.hidden
     out = filtered.text
   }
-  if (lists.length === 0 && cache !== undefined) {
-    if (rules.privatize) out = privatize(out, cache)
-    // A replay does not say which request it answers (R30): only what is there is made private.
-    else if (expect.id === undefined) out = privatize(out, { ...cache, insert: false })
-  }
-  if (out === text) return { pass: 'same', value }
-  return { pass: 'changed', text: out, hidden, value }
+  return changed(text, out, hidden, value)
+}
+
+/** A result without a list: made private where not everybody may have it (R35). */
+function withoutList(
+  text: string,
+  expect: Expect,
+  rules: Rules,
+  cache: CacheRule | undefined,
+): string {
+  if (cache === undefined) return text
+  if (rules.privatize) return privatize(text, cache)
+  // A replay does not say which request it answers (R30): only what is there is made private.
+  return expect.id === undefined ? privatize(text, { ...cache, insert: false }) : text
+}
+
+function changed(text: string, out: string, hidden: Hidden, value: JSONObject): Verdict {
+  return out === text ? { pass: 'same', value } : { pass: 'changed', text: out, hidden, value }
 }
 
 /** The lists to filter: the one asked for, or on a replay whichever came (R30, T100). */
 function listsIn(result: JSONObject, expect: Expect): ListName[] {
-  const wanted =
-    expect.id === undefined ? LIST_NAMES : expect.list === undefined ? [] : [expect.list]
-  return wanted.filter((list) => typeof result[list] === 'object' && result[list] !== null)
+  return LIST_NAMES.filter(
+    (list) => (expect.id === undefined || list === expect.list) && isContainer(result[list]),
+  )
 }
 
 /** Tells whether a member that is, or passes for, a list holds anything; exact names may be allowed. */
-function hasList(holder: JSONObject, allowed: readonly string[] = []): boolean {
-  return Object.keys(holder).some((name) => {
-    const held = holder[name]
-    if (typeof held !== 'object' || held === null) return false
-    return isListLike(name) && !allowed.includes(name)
-  })
+function hasList(holder: JSONObject, ...allowed: readonly (string | undefined)[]): boolean {
+  return Object.keys(holder).some(
+    (name) => isContainer(holder[name]) && isListLike(name) && !allowed.includes(name),
+  )
 }
 
 /** Tells whether `params[key]` names a permitted target and no look-alike names another (T6). */
@@ -210,8 +236,8 @@ function mayName(params: JSONObject, key: string, kind: TargetKind, rules: Rules
   return rules.may({ kind, name })
 }
 
-function isObject(value: JSONValue | undefined): value is JSONObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function isContainer(value: JSONValue | undefined): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 function isId(id: JSONValue | undefined): id is RequestId {

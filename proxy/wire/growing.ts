@@ -3,10 +3,12 @@
 
 /** Bytes collected one chunk after the other, in linear time (T126). */
 export class Growing {
+  readonly #first: number
   #bytes: Uint8Array
   #length = 0
 
   constructor(capacity: number) {
+    this.#first = capacity
     this.#bytes = new Uint8Array(capacity)
   }
 
@@ -19,7 +21,7 @@ export class Growing {
   }
 
   get last(): number | undefined {
-    return this.#length > 0 ? this.#bytes[this.#length - 1] : undefined
+    return this.#bytes[this.#length - 1]
   }
 
   add(bytes: Uint8Array): void {
@@ -36,6 +38,12 @@ export class Growing {
   /** Forgets what lies at and after `length`. */
   cut(length: number): void {
     this.#length = Math.min(length, this.#length)
+  }
+
+  /** Forgets everything, and gives back what it grew by beyond `spare` bytes. */
+  clear(spare: number): void {
+    this.#length = 0
+    if (this.#bytes.length > spare) this.#bytes = new Uint8Array(this.#first)
   }
 
   view(start: number, end = this.#length): Uint8Array {

@@ -2,7 +2,7 @@
 // It keeps a few hundred bytes whatever passes; it must never pass the first entry of a list.
 
 import { CacheMembers, isCacheMember, Snippet } from './held.ts'
-import { type CacheRule, isDisguised, isListLike } from './lists.ts'
+import { type CacheRule, isDisguised, isListLike, isTargetLike } from './lists.ts'
 
 /** The text must not reach the client: it holds a list, or cannot be told from one that does. */
 export class ListInStreamError extends Error {
@@ -10,16 +10,20 @@ export class ListInStreamError extends Error {
 }
 
 const MAX_DEPTH = 1_000
-/** Longer raw names cannot fold to a watched one: 17 characters escape to 204 bytes at most. */
+/** A longer raw name is none of MCP, and could fold to one. */
 const MAX_NAME = 256
-/** What a container is; names are read only in those that are not `other`. */
+/** What a container is; names are read only in those that are watched. */
 type Role = 'other' | 'array' | 'top' | 'result' | 'params' | 'error' | 'data'
+/** The only messages that pass: no calls, or not even errors. */
+export type Only = 'answers' | 'results' | undefined
+const WATCHED: ReadonlySet<Role> = new Set(['top', 'result', 'params', 'error', 'data'])
 /** What the next byte may be. */
 type State =
   | 'start'
   | 'name_or_end'
   | 'name'
   | 'in_name'
+  | 'in_other_name'
   | 'colon'
   | 'value'
   | 'value_or_end'
@@ -31,7 +35,7 @@ type State =
 /** Scans one JSON text as it passes, in any chunking, and throws when it holds a list (T95, T126). */
 export class ListGuard {
   readonly #cache: CacheMembers | undefined
-  readonly #onlyResult: boolean
+  readonly #only: Only
   readonly #roles: Role[] = []
   #role: Role = 'other'
   #state: State = 'start'
@@ -41,31 +45,30 @@ export class ListGuard {
   #name = ''
   readonly #raw = new Snippet(MAX_NAME)
   /** The value of a cache member is held back. */
-  #isHolding = false
+  #holding: CacheMembers | undefined
   #out: Uint8Array[] = []
   /** Bytes of the current chunk before this index have left or were replaced. */
   #sent = 0
 
-  constructor(options: { readonly cache: CacheRule | undefined; readonly onlyResult?: boolean }) {
+  constructor(options: { readonly cache: CacheRule | undefined; readonly only?: Only }) {
     this.#cache = options.cache && new CacheMembers(options.cache)
-    this.#onlyResult = options.onlyResult === true
+    this.#only = options.only
   }
 
   /** Returns the bytes to pass on, or throws `ERR_LIST_IN_STREAM`; nothing of the chunk may pass then. */
   push(bytes: Uint8Array): Uint8Array[] {
-    this.#out = []
-    this.#sent = 0
     let i = 0
     while (i < bytes.length) {
-      const state = this.#state
-      if (state === 'in_string' || state === 'in_name') i = this.#string(bytes, i)
+      if (this.#state.startsWith('in_')) i = this.#string(bytes, i)
       else i = this.#token(bytes, i, bytes[i] as number) // i is within bounds
     }
     if (this.#cache === undefined) return [bytes]
-    const rest = bytes.subarray(this.#sent)
-    if (this.#isHolding) this.#cache.hold(rest)
-    else this.#emit(rest)
-    return this.#out
+    if (this.#holding === undefined) this.#emitUntil(bytes, bytes.length)
+    else this.#holding.hold(bytes.subarray(this.#sent))
+    const out = this.#out
+    this.#out = []
+    this.#sent = 0
+    return out
   }
 
   /** Ends the text; throws when it is not one complete object. */
@@ -107,11 +110,10 @@ export class ListGuard {
 
   #value(bytes: Uint8Array, i: number, byte: number): number {
     const opens = byte === 0x7b || byte === 0x5b
-    const watched = this.#role !== 'other' && this.#role !== 'array'
-    if (watched) this.#checkValue(opens, byte === 0x7b)
+    if (WATCHED.has(this.#role)) this.#checkValue(opens, byte === 0x7b)
     if (opens) return this.#open(byte === 0x5b ? 'array' : this.#childRole(), i)
     if (this.#role === 'result' && this.#cache?.begin(this.#name) === true) {
-      this.#isHolding = true
+      this.#holding = this.#cache
       this.#emitUntil(bytes, i)
     }
     this.#state = byte === 0x22 ? 'in_string' : 'scalar'
@@ -152,43 +154,43 @@ export class ListGuard {
       this.#emitUntil(bytes, i)
       this.#emit(this.#cache.missing(this.#state === 'name_or_end'))
     }
-    this.#role = this.#roles.pop() ?? 'other'
+    this.#role = this.#roles.pop() as Role // what is closed was opened
     this.#state = this.#roles.length === 0 ? 'done' : 'next'
     return i + 1
   }
 
   #startName(i: number, byte: number): number {
     if (byte !== 0x22) throw trip('text is not JSON')
-    this.#state = 'in_name'
+    this.#state = WATCHED.has(this.#role) ? 'in_name' : 'in_other_name'
     this.#raw.clear()
     return i + 1
   }
 
   /** Skips to the end of a string, or of the chunk; only watched names are looked at. */
   #string(bytes: Uint8Array, from: number): number {
-    const isName = this.#state === 'in_name'
     const low = this.#escaped ? from + 1 : from
     let quote = findQuote(bytes, low)
-    while (quote >= 0 && isEscaped(bytes, quote, low)) quote = findQuote(bytes, quote + 1)
+    while (isEscaped(bytes, quote, low)) quote = findQuote(bytes, quote + 1)
     const stop = quote < 0 ? bytes.length : quote
-    this.#escaped = quote < 0 && isEscaped(bytes, stop, low)
-    if (isName && this.#role !== 'other') this.#raw.add(bytes.subarray(from, stop))
+    this.#escaped = isEscaped(bytes, stop, low)
+    if (this.#state === 'in_name') this.#raw.add(bytes.subarray(from, stop))
     if (quote < 0) return stop
-    if (isName) this.#endName()
+    if (this.#state === 'in_name') this.#endName()
+    else if (this.#state === 'in_other_name') this.#state = 'colon'
     else this.#endValue(bytes, quote + 1)
     return quote + 1
   }
 
   #endName(): void {
     this.#state = 'colon'
-    if (this.#role === 'other') return
     const name = this.#raw.parse('"')
-    if (name === undefined && !this.#raw.isTooLong) throw trip('text is not JSON')
-    this.#name = typeof name === 'string' ? name : ''
+    if (typeof name !== 'string') throw trip('a name is too long, or no JSON')
+    this.#name = name
+    if (this.#role === 'params' && isTargetLike(this.#name)) throw trip('it names a target') // R28
     if (this.#role !== 'top') return
     if (isDisguised(this.#name)) throw trip('a member passes for one of the envelope')
-    if (this.#onlyResult && (this.#name === 'method' || this.#name === 'error'))
-      throw trip('only a result may be so large') // T101, T102: nobody judged its text
+    if (this.#only !== undefined && this.#name === 'method') throw trip('the message is no answer')
+    if (this.#only === 'results' && this.#name === 'error') throw trip('nobody judged it') // T102
     if (this.#name !== 'result') return
     if (this.#resultSeen) throw trip('there are two results')
     this.#resultSeen = true
@@ -203,13 +205,13 @@ export class ListGuard {
 
   #endValue(bytes: Uint8Array, end: number): void {
     this.#state = 'next'
-    if (!this.#isHolding || this.#cache === undefined) return
-    this.#cache.hold(bytes.subarray(this.#sent, end))
-    const value = this.#cache.finish()
+    if (this.#holding === undefined) return
+    this.#holding.hold(bytes.subarray(this.#sent, end))
+    const value = this.#holding.finish()
     if (value === undefined) throw trip('the type of the result is too long')
     this.#emit(value)
     this.#sent = end
-    this.#isHolding = false
+    this.#holding = undefined
   }
 
   #emitUntil(bytes: Uint8Array, end: number): void {
@@ -233,7 +235,7 @@ function findQuote(bytes: Uint8Array, from: number): number {
   return near === bytes.length ? -1 : bytes.indexOf(0x22, near)
 }
 
-/** Tells whether an odd run of backslashes, not reaching below `low`, ends before `at`. */
+/** Tells whether an odd run of backslashes, not reaching below `low`, ends before `at`; not for -1. */
 function isEscaped(bytes: Uint8Array, at: number, low: number): boolean {
   let before = at - 1
   while (before >= low && bytes[before] === 0x5c) before--

@@ -2,7 +2,8 @@
 // rewritten. It must never hold more than a few hundred bytes.
 
 import type { JSONValue } from '../types.ts'
-import { type CacheRule, capTtl, fold } from './lists.ts'
+import { fold } from './fold.ts'
+import { type CacheRule, capTtl } from './lists.ts'
 
 /** Longer scalars are no cache member that we would keep. */
 const MAX_SCALAR = 64

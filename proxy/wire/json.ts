@@ -127,7 +127,7 @@ function scan(
   maxEnvelopeMembers: number,
 ): Fault['fault'] | undefined {
   const names: string[] = []
-  const levels: Level[] = []
+  const levels: (Level | undefined)[] = [undefined]
   let depth = 0
   let level: Level | undefined
   let nameNext = false
@@ -151,15 +151,18 @@ function scan(
       i = end - 1
     } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
       if (++depth > maxDepth) return 'too_deep'
-      level = { isObject: code === OPEN_BRACE, base: names.length, count: 0, set: undefined }
-      levels.push(level)
+      // A body may open half a million: each depth uses its level again (T128).
+      level = levels[depth] ??= { isObject: false, base: 0, count: 0, set: undefined }
+      level.isObject = code === OPEN_BRACE
+      level.base = names.length
+      level.count = 0
+      level.set = undefined
       nameNext = level.isObject
     } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
       if (level === undefined) return 'syntax'
-      names.length = level.base
-      levels.pop()
-      level = levels[--depth - 1]
-      nameNext = false
+      // To set a length costs, even to what it is.
+      if (level.count > 0) names.length = level.base
+      level = levels[--depth]
     } else if (code === COMMA) {
       nameNext = level?.isObject === true
     }
@@ -222,7 +225,6 @@ function valueEnd(text: string, start: number): number {
     if (code === QUOTE) {
       i = stringEnd(text, i)
       if (i < 0) throw new TypeError('text was not validated')
-      if (depth === 0) return i
       continue
     }
     if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++

@@ -2,7 +2,8 @@
 // with the message: what is judged here is what is sent (law 1).
 
 import type { JSONObject, JSONValue, Message, Reason, RequestId } from '../types.ts'
-import { isObject, VERSION_KEY } from './eras.ts'
+import { ENVELOPE, isObject, RELATED_TASK_KEY, VERSION_KEY } from './eras.ts'
+import { fold } from './fold.ts'
 import { membersAt, parseStrict, valueStart } from './json.ts'
 
 /** Why bytes are no message; `id` when it could be read (R16). */
@@ -12,7 +13,6 @@ export type MessageFault = {
   readonly id?: RequestId | undefined
 }
 
-const ENVELOPE = ['jsonrpc', 'id', 'method', 'params', 'result', 'error']
 const PARAMS = [
   'name',
   'uri',
@@ -28,7 +28,7 @@ const PARAMS = [
 ]
 const NESTED: Readonly<Record<string, readonly string[]>> = {
   ref: ['type', 'name', 'uri'],
-  _meta: [VERSION_KEY],
+  _meta: [VERSION_KEY, RELATED_TASK_KEY],
   notifications: ['resourceSubscriptions', 'taskIds'],
 }
 const MAX_STRING_ID = 256
@@ -77,10 +77,6 @@ function lookAlikes(value: JSONObject): string | undefined {
     }
   }
   return undefined
-}
-
-function fold(key: string): string {
-  return key.normalize('NFKC').toLowerCase()
 }
 
 /** T13: a string, or an integer written as one within ±(2^53 - 1); undefined when absent. */

@@ -1,14 +1,17 @@
 // Cuts denied entries out of a list result and keeps it out of shared caches. Every byte it does not
 // have to change stays as it came (R24); it must never keep an entry it cannot name.
 
-import type { JSONObject, JSONValue, ListName } from '../types.ts'
-import { elementsAt, type MemberSpan, membersAt, valueStart } from './json.ts'
+import type { JSONValue, ListName } from '../types.ts'
+import { ENVELOPE, isObject } from './eras.ts'
+import { fold } from './fold.ts'
+import { elementsAt, type MemberSpan, membersAt, type Span, valueStart } from './json.ts'
 
 /** What a result may say about caching: the cap of `ttlMs`, and whether to add what is absent. */
 export type CacheRule = { readonly ttlMs: number; readonly insert: boolean }
 export type Filtered = { readonly text: string; readonly hidden: number; readonly kept: number }
 
-type Edit = { readonly start: number; readonly end: number; readonly text: string }
+/** A stretch of text and what takes its place. */
+export type Edit = { readonly start: number; readonly end: number; readonly text: string }
 
 const KEYS: { readonly [list in ListName]: string } = {
   tools: 'name',
@@ -27,29 +30,37 @@ export const LIST_NAMES: readonly ListName[] = [
   'tasks',
 ]
 
-const ENVELOPE: ReadonlySet<string> = new Set([
-  'jsonrpc',
-  'id',
-  'method',
-  'params',
-  'result',
-  'error',
-])
+const ENVELOPE_NAMES: ReadonlySet<string> = new Set(ENVELOPE)
 const FOLDED_LISTS: ReadonlySet<string> = new Set(LIST_NAMES.map(fold))
-
-/** Reduces a name to what a lenient parser may take it for: NFKC, then lower case (T6). */
-export function fold(name: string): string {
-  return (/^[\0-\x7f]*$/.test(name) ? name : name.normalize('NFKC')).toLowerCase()
-}
 
 /** Tells whether a lenient parser could take a member of this name for a list (T6). */
 export function isListLike(name: string): boolean {
   return FOLDED_LISTS.has(fold(name))
 }
 
+/** Tells whether a lenient parser could take it for what a notification is judged by (R28, R31). */
+export function isTargetLike(name: string): boolean {
+  const folded = fold(name)
+  return folded === 'uri' || folded === 'taskid'
+}
+
+/** Tells whether anything in a value may pass for a list: a server may repeat its own (T107). */
+export function holdsList(value: JSONValue | undefined): boolean {
+  const open = [value]
+  while (open.length > 0) {
+    const next = open.pop()
+    if (typeof next !== 'object' || next === null) continue
+    for (const [name, held] of Object.entries(next)) {
+      if (typeof held === 'object' && held !== null && isListLike(name)) return true
+      open.push(held)
+    }
+  }
+  return false
+}
+
 /** Tells whether a name is not, but may pass for, a member of the JSON-RPC envelope (T6, T95). */
 export function isDisguised(name: string): boolean {
-  return !ENVELOPE.has(name) && ENVELOPE.has(fold(name))
+  return !ENVELOPE_NAMES.has(name) && ENVELOPE_NAMES.has(fold(name))
 }
 
 /**
@@ -63,8 +74,9 @@ export function filterList(
   cache: CacheRule | undefined,
 ): Filtered | undefined {
   const result = resultMembers(text)
-  const span = result?.members.get(list)
-  if (result === undefined || span === undefined || text[span.start] !== '[') return undefined
+  if (result === undefined) return undefined
+  const span = result.members.get(list)
+  if (span === undefined || text[span.start] !== '[') return undefined
   // The text between these indices is an array of a valid JSON text.
   const entries = JSON.parse(text.slice(span.start, span.end)) as JSONValue[]
   const keep = entries.map((entry) => {
@@ -72,7 +84,7 @@ export function filterList(
     return name !== undefined && may(name)
   })
   const kept = keep.filter(Boolean).length
-  const edits = kept === keep.length ? [] : cuts(text, span.start, keep)
+  const edits = kept === keep.length ? [] : cutItems(elementsAt(text, span.start), keep)
   if (cache !== undefined) edits.push(...cacheEdits(text, result, cache))
   return { text: splice(text, edits), hidden: keep.length - kept, kept }
 }
@@ -89,44 +101,63 @@ export function capTtl(upstream: JSONValue, ttlMs: number): number {
   return Math.min(upstream, ttlMs)
 }
 
-type ResultSpan = { readonly start: number; readonly members: Map<string, MemberSpan> }
+/** The members of the object that `path` leads to from the outermost one; none when none is there. */
+export function membersIn(
+  text: string,
+  ...path: readonly string[]
+): ReadonlyMap<string, MemberSpan> {
+  let members = objectAt(text, valueStart(text, 0))
+  for (const name of path) members = objectAt(text, members.get(name)?.start)
+  return members
+}
+
+type ResultSpan = { readonly start: number; readonly members: ReadonlyMap<string, MemberSpan> }
 
 function resultMembers(text: string): ResultSpan | undefined {
-  const top = valueStart(text, 0)
-  if (text[top] !== '{') return undefined
-  const start = membersAt(text, top).get('result')?.start
+  const start = membersIn(text).get('result')?.start
   if (start === undefined || text[start] !== '{') return undefined
   return { start, members: membersAt(text, start) }
 }
 
+function objectAt(text: string, start: number | undefined): ReadonlyMap<string, MemberSpan> {
+  return start !== undefined && text[start] === '{' ? membersAt(text, start) : new Map()
+}
+
 /** The name an entry is judged by; none when a lenient parser could read another one (T6). */
 function nameOf(entry: JSONValue, list: ListName): string | undefined {
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return undefined
-  const object = entry as JSONObject // Array.isArray does not narrow readonly arrays
+  if (!isObject(entry)) return undefined
   const key = KEYS[list]
-  const taken = [key.toLowerCase(), list.toLowerCase()]
-  for (const member of Object.keys(object)) {
+  const taken = [fold(key), fold(list)]
+  for (const member of Object.keys(entry)) {
     // T95: a list inside of an entry would pass unfiltered.
     if (member !== key && taken.includes(fold(member))) return undefined
   }
-  const name = Object.hasOwn(object, key) ? object[key] : undefined
+  const name = Object.hasOwn(entry, key) ? entry[key] : undefined
   return typeof name === 'string' ? name : undefined
 }
 
-/** Each cut takes one comma along: the one before the entry, or after it while none is kept yet. */
-function cuts(text: string, start: number, keep: readonly boolean[]): Edit[] {
-  const spans = elementsAt(text, start)
-  const first = keep.indexOf(true)
-  const head = spans[0]?.start ?? start
-  if (first < 0) return [{ start: head, end: spans.at(-1)?.end ?? head, text: '' }]
-  const edits: Edit[] =
-    first > 0 ? [{ start: head, end: spans[first]?.start ?? head, text: '' }] : []
-  let last = spans[first]?.end ?? head
-  spans.forEach((span, n) => {
-    if (n <= first) return
-    if (keep[n] !== true) edits.push({ start: last, end: span.end, text: '' })
-    last = span.end
-  })
+/**
+ * The edits that leave only the items to keep; each takes one comma along, the one before its item,
+ * or after it while none is kept yet.
+ */
+export function cutItems(items: readonly Span[], keep: readonly boolean[]): Edit[] {
+  const edits: Edit[] = []
+  let from: number | undefined
+  let until: number | undefined
+  let isAnyKept = false
+  for (const [n, { start, end }] of items.entries()) {
+    from ??= start
+    if (keep[n] !== true) {
+      until = end
+      continue
+    }
+    if (!isAnyKept) edits.push({ start: from, end: start, text: '' })
+    else if (until !== undefined) edits.push({ start: from, end: until, text: '' })
+    isAnyKept = true
+    from = end
+    until = undefined
+  }
+  if (from !== undefined && until !== undefined) edits.push({ start: from, end: until, text: '' })
   return edits
 }
 
@@ -159,12 +190,11 @@ function missing(text: string, result: ResultSpan, ttlMs: number): string[] {
   return added
 }
 
-function splice(text: string, edits: Edit[]): string {
-  if (edits.length === 0) return text
-  edits.sort((a, b) => a.start - b.start)
+/** Puts the edits, which do not overlap, into a text. */
+export function splice(text: string, edits: readonly Edit[]): string {
   const parts: string[] = []
   let at = 0
-  for (const edit of edits) {
+  for (const edit of edits.toSorted((a, b) => a.start - b.start)) {
     parts.push(text.slice(at, edit.start), edit.text)
     at = edit.end
   }

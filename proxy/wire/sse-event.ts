@@ -8,6 +8,8 @@ const LF = 0x0a
 const CR = 0x0d
 const NEWLINE = new Uint8Array([LF])
 const EMPTY_COMMENT = new Uint8Array([0x3a])
+/** Most events fit in this many bytes. */
+const USUAL = 1_024
 /** Larger buffers are given back after the event that needed them. */
 const SPARE = 65_536
 
@@ -15,9 +17,9 @@ const encoder = new TextEncoder()
 
 /** Collects the lines of one event; unchanged lines keep their bytes (R4, T93, T99). */
 export class HeldEvent {
-  #lines = new Growing(1_024)
+  readonly #lines = new Growing(USUAL)
   #lineStart = 0
-  #joined = new Growing(1_024)
+  readonly #joined = new Growing(USUAL)
   #dataLines = 0
   /** Where data lines lie in `#lines`: start, end, start, end, ... */
   #spans: number[] = []
@@ -81,7 +83,7 @@ export class HeldEvent {
 
   /** The event with the blank line that `end` ends. */
   whole(end: Uint8Array): Uint8Array {
-    return concat([this.#lines.view(0), end])
+    return this.#lines.length === 0 ? end : concat([this.#lines.view(0), end])
   }
 
   /** The same with `text` in one data line where the first one was (T93). */
@@ -100,9 +102,9 @@ export class HeldEvent {
   }
 
   clear(): void {
-    this.#lines = cleared(this.#lines)
+    this.#lines.clear(SPARE)
     this.#lineStart = 0
-    this.#joined = cleared(this.#joined)
+    this.#joined.clear(SPARE)
     this.#dataLines = 0
     this.#spans = []
     this.#isRefused = false
@@ -128,13 +130,11 @@ export class HeldEvent {
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Growing(parts.reduce((sum, part) => sum + part.length, 0))
-  for (const part of parts) whole.add(part)
-  return whole.view(0)
-}
-
-function cleared(buffer: Growing): Growing {
-  if (buffer.capacity > SPARE) return new Growing(1_024)
-  buffer.cut(0)
-  return buffer
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }

@@ -2,7 +2,7 @@
 // data. It must never let the event end when the guard has not seen one whole harmless message.
 
 import { Growing } from './growing.ts'
-import { ListGuard, ListInStreamError } from './guard.ts'
+import { ListGuard, ListInStreamError, type Only } from './guard.ts'
 import { classifyLine } from './sse-line.ts'
 
 const NEWLINE = new Uint8Array([0x0a])
@@ -19,8 +19,8 @@ export class LargeEvent {
   #hasData: boolean
 
   /** Starts with the data lines that left already, joined. */
-  constructor(joined: Uint8Array, hasData: boolean, onlyResult: boolean) {
-    this.#guard = new ListGuard({ cache: undefined, onlyResult })
+  constructor(joined: Uint8Array, hasData: boolean, only: Only) {
+    this.#guard = new ListGuard({ cache: undefined, only })
     this.#hasData = hasData
     this.#guard.push(joined)
   }
@@ -67,5 +67,5 @@ export class LargeEvent {
 }
 
 function isDataLine(line: Uint8Array): boolean {
-  return line.length >= DATA.length && DATA.every((byte, n) => line[n] === byte)
+  return DATA.every((byte, n) => line[n] === byte)
 }

@@ -50,9 +50,13 @@ export class SSEFilter {
     this.#options = options
   }
 
+  /** Bytes of the event that is held back until it is whole. */
+  get held(): number {
+    return this.#mode === 'hold' ? this.#eventBytes : 0
+  }
+
   /** Takes a chunk and returns what may leave; throws `ERR_LIST_IN_STREAM` when a list would (T126). */
   push(chunk: Uint8Array): Uint8Array[] {
-    this.#out = []
     let from = 0
     while (this.#bom < BOM.length && from < chunk.length) {
       if (chunk[from] === BOM[this.#bom]) {
@@ -65,12 +69,13 @@ export class SSEFilter {
       }
     }
     this.#read(chunk, from)
-    return this.#out
+    const out = this.#out
+    this.#out = []
+    return out
   }
 
   /** Ends the stream; an event without its blank line is discarded (WHATWG HTML §9.2.6, T99). */
   end(): Uint8Array[] {
-    this.#reset()
     this.#mode = 'dead'
     return []
   }
@@ -95,7 +100,7 @@ export class SSEFilter {
       i = end + 1
       if (chunk[end] === LF) this.#endLine(ENDS.lf)
       else if (this.#lineBytes > 0) this.#cr = 'line'
-      else this.#cr = this.#endLine(ENDS.cr) ? 'pass' : 'absorb'
+      else this.#cr = this.#endEvent(ENDS.cr) ? 'pass' : 'absorb'
     }
   }
 
@@ -114,14 +119,16 @@ export class SSEFilter {
     this.#count(bytes.length)
   }
 
-  /** Ends a line, and with an empty one the event; returns false when the event did not leave. */
-  #endLine(end: Uint8Array): boolean {
+  /** Ends a line, and with an empty one the event. */
+  #endLine(end: Uint8Array): void {
+    if (this.#lineBytes === 0) {
+      this.#endEvent(end)
+      return
+    }
     this.#count(end.length)
-    if (this.#lineBytes === 0) return this.#endEvent(end)
     this.#lineBytes = 0
     if (this.#mode === 'stream') this.#guarded((large) => large.endLine(end))
     else if (this.#mode === 'hold') this.#event.endLine(end)
-    return true
   }
 
   /** Lets an event that has become too large pass under guard (T126). */
@@ -139,7 +146,9 @@ export class SSEFilter {
     this.#event.clear()
   }
 
+  /** Returns false when the event did not leave. */
   #endEvent(end: Uint8Array): boolean {
+    this.#count(end.length)
     const mode = this.#mode
     if (mode === 'stream') {
       this.#guarded((large) => {
@@ -176,8 +185,8 @@ export class SSEFilter {
 
   #guarded(step: (large: LargeEvent) => Uint8Array[]): void {
     try {
-      const onlyResult = this.#options.large === 'results'
-      this.#large ??= new LargeEvent(this.#event.joined, this.#event.hasData, onlyResult)
+      const only = this.#options.large === 'results' ? 'results' : undefined
+      this.#large ??= new LargeEvent(this.#event.joined, this.#event.hasData, only)
       this.#out.push(...step(this.#large))
     } catch (error) {
       this.#mode = 'dead'
@@ -194,7 +203,6 @@ export class SSEFilter {
   #reset(): void {
     this.#mode = 'hold'
     this.#eventBytes = 0
-    this.#lineBytes = 0
     this.#event.clear()
     this.#large = undefined
   }
