@@ -5,7 +5,8 @@ import { describe, test } from 'node:test'
 import { readFlags } from '../proxy/cli/flags.ts'
 import type { Config } from '../proxy/config.ts'
 import { parseConfig } from '../proxy/configure.ts'
-import { duration, publicUrl, secureUrl, size, upstreamUrl } from '../proxy/values.ts'
+import { LIMITS } from '../proxy/limits.ts'
+import { duration, publicUrl, secureUrl, size, timer, upstreamUrl } from '../proxy/values.ts'
 
 const REQUIRED = {
   UPSTREAM_URL: 'http://127.0.0.1:3000/mcp',
@@ -116,6 +117,30 @@ describe('problems', () => {
   })
 })
 
+describe('secrets in the wrong place', () => {
+  const SECRET = 'c4n4ry-c4n4ry-c4n4ry-c4n4ry-c4n4ry'
+  test('credentials and queries of a URL are refused and not printed (T147)', () => {
+    for (const name of ['UPSTREAM_URL', 'PUBLIC_URL', 'ISSUER', 'JWKS_URL'])
+      for (const userinfo of [`user:${SECRET}@`, `${SECRET}@`, `:${SECRET}@`, `a@b:${SECRET}@`]) {
+        const found = problems({ [name]: `https://${userinfo}issuer.example/mcp` })
+        assert.ok(found.includes(`${name} "https://…@issuer.example/mcp" h`), found)
+        assert.ok(!found.includes(SECRET), found)
+      }
+    const queried = problems({ UPSTREAM_URL: `http://127.0.0.1:3000/mcp?key=${SECRET}` })
+    assert.match(queried, /^UPSTREAM_URL "http:\/\/127\.0\.0\.1:3000\/mcp\?…" has a query/)
+  })
+  test('a secret in place of the path of its file is not printed (T147)', () => {
+    for (const name of ['JWT_SECRET_FILE', 'SESSION_KEY_FILE']) {
+      const found = problems({ [name]: SECRET })
+      assert.equal(found, `${name} (not shown: no path such as /run/key) cannot be read (ENOENT)`)
+    }
+  })
+  test('a secret that is too short is not printed either (T147)', () => {
+    const found = problems({ SESSION_KEY_FILE: '/key' }, { '/key': Buffer.from('c4n4ry-short') })
+    assert.equal(found, 'SESSION_KEY_FILE "/key" holds 12 bytes; 32 or more are needed')
+  })
+})
+
 describe('values', () => {
   test('durations and sizes carry units', () => {
     assert.equal(duration('250ms'), 250)
@@ -171,4 +196,19 @@ describe('flags', () => {
     const { problems: found } = readFlags(['--nope', '--PORT', '1', 'x', '--port'])
     assert.equal(found.length, 5)
   })
+})
+
+test('every bound is a setting, and none of them can be switched off (law 10)', () => {
+  const made = config({})
+  for (const [key, { name }] of Object.entries(LIMITS)) {
+    assert.ok(Number(made[key as keyof typeof LIMITS]) > 0, `${name} has no default`)
+    if (name === 'DRAIN_GRACE') continue
+    for (const none of ['0', '0s', '0ms', '0B', '-1', 'none', 'Infinity', ''])
+      assert.match(problems({ [name]: none }), new RegExp(`^${name} "`), `${name}=${none}`)
+  }
+})
+
+test('a timer beyond what a timer can hold is refused, not taken for none', () => {
+  assert.equal(timer('596h'), 596 * 3_600_000)
+  assert.throws(() => timer('597h'), /is not from 1ms to 596h/)
 })

@@ -129,10 +129,12 @@ describe('JSON-RPC', () => {
     assert.deepEqual(JSON.parse(body).error.data, data)
   })
   test('a missing header is told from a wrong one (R11)', () => {
-    const missing = JSON.parse(answerTo({ denied: 'header_mismatch', id: 1 }).body)
-    assert.equal(missing.error.data.mismatch.header, '(missing)')
-    const wrong = JSON.parse(answerTo({ denied: 'header_mismatch', id: 1, got: 'x' }).body)
-    assert.equal(wrong.error.data.mismatch.header, 'x')
+    const missing = JSON.parse(answerTo({ denied: 'header_mismatch', id: 1, body: 'y' }).body)
+    assert.deepEqual(missing.error.data, { mismatch: { header: '(missing)', body: 'y' } })
+    const wrong = answerTo({ denied: 'header_mismatch', id: 1, got: 'x', body: 'y' }).body
+    assert.deepEqual(JSON.parse(wrong).error.data, { mismatch: { header: 'x', body: 'y' } })
+    const nameless = JSON.parse(answerTo({ denied: 'header_mismatch', id: 1, got: 'x' }).body)
+    assert.deepEqual(nameless.error.data, { mismatch: { header: 'x', body: '(missing)' } })
   })
   test('405 says what is allowed', () =>
     assert.equal(

@@ -142,11 +142,11 @@ describe('imports', () => {
 const LAYERS: readonly RegExp[] = [
   /^proxy\/(types|values|denials)\.ts$/,
   /^proxy\/wire\//,
-  /^proxy\/(config|configure|refuse|respond)\.ts$/,
+  /^proxy\/(config|configure|limits|refuse|respond)\.ts$/,
   /^proxy\/(identity|policy|observe)\//,
   /^proxy\/stages\//,
   /^proxy\/pipeline\.ts$/,
-  /^proxy\/(server|start|drain|pool)\.ts$/,
+  /^proxy\/(server|start|drain|pool|connections|broken|listen)\.ts$/,
   /^proxy\/cli\//,
   /^proxy\/main\.ts$/,
 ]

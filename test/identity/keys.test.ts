@@ -291,8 +291,11 @@ const outages: [name: string, answer: RequestListener, detail: RegExp][] = [
   ['a broken connection', (request) => request.socket.destroy(), /fetch failed/],
 ]
 for (const [name, answer, detail] of outages) {
+  // Long enough for the answers that come, on a machine that is busy; silence is waited for.
+  const timeoutMs = String(detail) === '/timeout/' ? 250 : 5_000
+
   test(`${name} at a cold start is unavailable, shared, and cooled down (T77)`, async (t) => {
-    const { source, world, reply, publish } = await setUp(t, [], { timeoutMs: 100 })
+    const { source, world, reply, publish } = await setUp(t, [], { timeoutMs })
     reply(answer)
     const keys = await Promise.all([source.key('one', 'ES256'), source.key('one', 'ES256')])
     assert.deepEqual(keys, ['unavailable', 'unavailable'])
@@ -308,7 +311,7 @@ for (const [name, answer, detail] of outages) {
   })
 
   test(`${name} later leaves the last good set in use for 1 h (T77)`, async (t) => {
-    const { source, world, reply } = await setUp(t, [one], { timeoutMs: 100 })
+    const { source, world, reply } = await setUp(t, [one], { timeoutMs })
     await source.refresh()
     const [thumbprint = ''] = source.thumbprints()
     reply(answer)
@@ -326,7 +329,7 @@ for (const [name, answer, detail] of outages) {
   })
 }
 
-test('failures are retried with growing pauses of at most 10 s', async (t) => {
+test('failures are retried with growing pauses of at most 5 s', async (t) => {
   const { source, world, reply } = await setUp(t, [])
   reply((_, response) => response.writeHead(503).end())
   const pauses: number[] = []
@@ -338,7 +341,7 @@ test('failures are retried with growing pauses of at most 10 s', async (t) => {
     pauses.push(world.clock - last)
     last = world.clock
   }
-  assert.deepEqual(pauses, [0, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000, 10_000])
+  assert.deepEqual(pauses, [0, 1000, 2000, 4000, ...Array(10).fill(5000)])
 })
 
 test('an old set is refreshed behind the request that notices (T77)', async (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { createCipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import test from 'node:test'
 import { createSealer } from '../../proxy/identity/session.ts'
 
@@ -43,27 +43,61 @@ test('a flipped bit anywhere closes the session', () => {
   }
 })
 
-test('only the one canonical spelling opens (T66)', () => {
-  const sealed = seal('ab', alice)
-  const last = sealed.at(-1) as string
-  const twins = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
-    .filter((character) => character !== last)
-    .map((character) => sealed.slice(0, -1) + character)
-  const variants = ['', 'x', 'AAAA', `${sealed}=`, ` ${sealed}`, `${sealed}\n`, sealed.slice(0, -1)]
-  for (const variant of [
-    ...twins,
-    ...variants,
-    '\ud800',
-    'A'.repeat(1025),
-    'A'.repeat(1_000_000),
-  ]) {
-    assert.equal(open(variant, alice), undefined)
-  }
+for (const id of ['a', 'ab', 'abc']) {
+  test(`only the one canonical spelling of ${id} opens (T66)`, () => {
+    const sealed = seal(id, alice)
+    const last = sealed.at(-1) as string
+    const twins = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
+      .filter((character) => character !== last)
+      .map((character) => sealed.slice(0, -1) + character)
+    const variants = [
+      ...['', 'x', 'AAAA', `${sealed}=`, ` ${sealed}`, `${sealed}\n`, sealed.slice(0, -1)],
+      ...[`${sealed}!`, `!${sealed}`, `${sealed.slice(0, 9)} ${sealed.slice(9)}`, '\ud800'],
+      ...[`${sealed}${sealed}`, 'A'.repeat(37), 'A'.repeat(1_025), 'A'.repeat(1_000_000)],
+    ]
+    assert.equal(open(sealed, alice), id)
+    for (const variant of [...twins, ...variants]) assert.equal(open(variant, alice), undefined)
+  })
+}
+
+/** Seals by the letter of the format, whatever the id: what other releases and replicas do. */
+function sealByHand(id: string, owner: typeof alice): string {
+  const derive = (label: string) => Buffer.from(hkdfSync('sha256', secret, '', label, 32))
+  const bound = Buffer.concat(
+    [owner.iss, owner.sub].flatMap((name) => {
+      const length = Buffer.alloc(4)
+      length.writeUInt32BE(Buffer.byteLength(name))
+      return [length, Buffer.from(name)]
+    }),
+  )
+  const nonce = createHmac('sha256', derive('toolstile session nonce v1'))
+  const iv = nonce.update(bound).update(id).digest().subarray(0, 12)
+  const cipher = createCipheriv('aes-256-gcm', derive('toolstile session seal v1'), iv).setAAD(
+    bound,
+  )
+  const sealed = [iv, cipher.update(id), cipher.final(), cipher.getAuthTag()]
+  return Buffer.concat(sealed).toString('base64url')
+}
+
+test('the format is that of other replicas and releases (T116)', () => {
+  for (const owner of [alice, { iss: '', sub: 'é' }])
+    for (const id of ['s', '7f0c-upstream', 'a'.repeat(3_044)]) {
+      assert.equal(seal(id, owner), sealByHand(id, owner))
+      assert.equal(open(sealByHand(id, owner), owner), id)
+    }
+})
+
+test('what is sealed rightly, but too long or empty, does not open', () => {
+  assert.equal(open(sealByHand('a'.repeat(3_045), alice), alice), undefined)
+  assert.equal(open(sealByHand('', alice), alice), undefined)
 })
 
 test('an upstream id that MCP does not allow is a fault, the longest allowed one is not', () => {
   for (const id of ['', 'a b', 'a\r\nb', '\u00e9', 'a'.repeat(3045)]) {
-    assert.throws(() => seal(id, alice), { code: 'SESSION_ID_INVALID' })
+    assert.throws(() => seal(id, alice), {
+      code: 'SESSION_ID_INVALID',
+      message: 'the session id is not 1 to 3044 visible ASCII characters',
+    })
   }
   const longest = seal('a'.repeat(3044), alice)
   assert.equal(longest.length, 4096)
@@ -76,7 +110,10 @@ test('10,000 sessions give 10,000 ids and as many nonces', () => {
 })
 
 test('a short key is our own mistake', () => {
-  assert.throws(() => createSealer(randomBytes(31)), TypeError)
+  assert.throws(() => createSealer(randomBytes(31)), {
+    name: 'TypeError',
+    message: 'the session key is shorter than 32 bytes',
+  })
 })
 
 test('the log sees 16 hex digits of a session (T114)', () => {

@@ -134,6 +134,7 @@ const headers: [name: string, header: Fields, detail: RegExp | 'accepted'][] = [
   ['a kid that is an object (T63)', { kid: { a: 1 } }, /"kid" is not a string/],
   ['an empty kid (T63)', { kid: '' }, /"kid" is not a string/],
   ['a kid of 129 characters (T63)', { kid: 'k'.repeat(129) }, /"kid" is not a string/],
+  ['a kid of 128 characters (T63)', { kid: 'k'.repeat(128) }, /no one key/],
   ['jku (T64)', { jku: `${origin}/evil` }, /the header has "jku"/],
   ['x5u (T64)', { x5u: `${origin}/evil` }, /the header has "x5u"/],
   ['jwk (T64)', { jwk: stranger.publicKey.export({ format: 'jwk' }) }, /the header has "jwk"/],
@@ -146,10 +147,12 @@ const headers: [name: string, header: Fields, detail: RegExp | 'accepted'][] = [
   ['b64 false without crit (T65)', { b64: false }, /the header has "b64"/],
   ['b64 true (T65)', { b64: true }, /the header has "b64"/],
   ['cty JWT (T73)', { cty: 'JWT' }, /the header has "cty"/],
+  ['enc (T73)', { enc: 'A128GCM' }, /the header has "enc"/],
   ['zip (T73)', { zip: 'DEF' }, /the header has "zip"/],
   ['typ JWT (T72)', { typ: 'JWT' }, 'accepted'],
   ['typ AT+JWT (T72)', { typ: 'AT+JWT' }, 'accepted'],
   ['typ application/at+jwt (T72)', { typ: 'Application/AT+jwt' }, 'accepted'],
+  ['typ xapplication/at+jwt (T72)', { typ: 'xapplication/at+jwt' }, /"typ" is not an accepted/],
   ['typ absent (T72)', { typ: undefined }, /"typ" is not an accepted/],
   ['typ logout+jwt (T72)', { typ: 'logout+jwt' }, /"typ" is not an accepted/],
   ['typ dpop+jwt (T72)', { typ: 'dpop+jwt' }, /"typ" is not an accepted/],
@@ -185,6 +188,8 @@ const body: [name: string, payload: Fields, detail: RegExp | 'accepted'][] = [
   ['a life of 24 h and no iat (T68)', { iat: undefined, exp: NOW + 86_400 }, 'accepted'],
   ['a life of 25 h and no iat (T68)', { iat: undefined, exp: NOW + 90_000 }, /lives too long/],
   ['nbf in 3 s (T69)', { nbf: NOW + 3 }, 'accepted'],
+  ['nbf in 5 s, the skew (T69)', { nbf: NOW + 5 }, 'accepted'],
+  ['nbf in 6 s (T69)', { nbf: NOW + 6 }, /"nbf" claim is in the future/],
   ['nbf in 60 s (T69)', { nbf: NOW + 60 }, /"nbf" claim is in the future/],
   ['nbf a string (T69)', { nbf: '0' }, /"nbf" claim is not an integer/],
   ['nbf null (T69)', { nbf: null }, /"nbf" claim is not an integer/],
@@ -224,9 +229,13 @@ const body: [name: string, payload: Fields, detail: RegExp | 'accepted'][] = [
   ['client_id with a line feed', { client_id: 'a\nb' }, /the client claim/],
   ['token_use refresh (T72)', { token_use: 'refresh' }, /"token_use" claim is not "access"/],
   ['token_use id (T72)', { token_use: 'id' }, /"token_use" claim is not "access"/],
+  ['a token bound to a key (T72)', { cnf: { jkt: 'x' } }, /"cnf" claim/],
+  ['a token bound to nothing known (T72)', { cnf: null }, /"cnf" claim/],
   ['token_use access (T72)', { token_use: 'access' }, 'accepted'],
   ['typ ID of Keycloak (T72)', { typ: 'ID' }, /"typ" claim is not that of an access/],
   ['typ Refresh of Keycloak (T72)', { typ: 'Refresh' }, /"typ" claim is not that of an access/],
+  ['typ Offline of Keycloak (T72)', { typ: 'Offline' }, /"typ" claim is not that of an access/],
+  ['typ Logout of Keycloak (T72)', { typ: 'Logout' }, /"typ" claim is not that of an access/],
   ['typ Bearer of Keycloak (T72)', { typ: 'Bearer' }, 'accepted'],
 ]
 for (const [name, change, detail] of body) {
@@ -334,17 +343,42 @@ test('without an issuer only a secret vouches, and iss is taken as it is', async
   for (const [iss, taken] of issuers) {
     const token = hmac({ alg: 'HS256', typ: 'JWT' }, { ...claims, iss }, secret)
     const caller = await new Verifier({ ...settings, ...alone }).verify(token)
+    const detail = '"iss" claim is not a printable string'
+    if (taken === undefined) assert.deepEqual(caller, { denied: 'token_invalid', detail })
     assert.equal('iss' in caller ? caller.iss : undefined, taken)
   }
   assert.throws(() => new Verifier({ ...settings, issuer: undefined }), TypeError)
 })
 
 test('a secret that is short or missing, and keys that are missing, are our own mistakes', () => {
+  const SECRET = { name: 'TypeError', message: 'HS256 needs a secret of 32 bytes or more' }
+  const KEYS = {
+    name: 'TypeError',
+    message: 'public key algorithms need a key source and an issuer',
+  }
+  const made = (options: Partial<VerifierOptions>) => () =>
+    new Verifier({ ...settings, ...options })
   const algorithms = ['HS256']
-  const short = randomBytes(31)
-  assert.throws(() => new Verifier({ ...settings, algorithms, secret: short }), TypeError)
-  assert.throws(() => new Verifier({ ...settings, algorithms }), TypeError)
-  assert.throws(() => new Verifier({ ...settings, keys: undefined }), TypeError)
+  assert.throws(made({ algorithms, secret: randomBytes(31) }), SECRET)
+  assert.throws(made({ algorithms }), SECRET)
+  assert.throws(made({ algorithms: ['RS256', 'HS256'] }), SECRET)
+  assert.throws(made({ keys: undefined }), KEYS)
+  assert.throws(made({ issuer: undefined }), KEYS)
+  assert.throws(made({ algorithms: ['HS256', 'RS256'], secret, keys: undefined }), KEYS)
+  made({ algorithms, secret, keys: undefined, issuer: undefined })()
+})
+
+test('a refusal is one for the cache as well, whatever it rests on', async () => {
+  for (const change of [
+    { sub: undefined },
+    { exp: NOW - 100 },
+    { aud: 'x' },
+    { token_use: 'id' },
+  ]) {
+    const examined = await verifier.examine(forge({}, { ...claims, ...change }))
+    assert.equal('denied' in examined, true)
+    assert.equal('caller' in examined, false)
+  }
 })
 
 test('a fault while finding keys denies as unavailable (T90)', async () => {
@@ -352,7 +386,10 @@ test('a fault while finding keys denies as unavailable (T90)', async () => {
   broken.key = () => Promise.reject(new Error('boom'))
   assert.match(await refusal(forge({}, claims), { keys: broken }), /^keys_unavailable/)
   broken.key = async () => 'unavailable'
-  assert.match(await refusal(forge({}, claims), { keys: broken }), /^keys_unavailable/)
+  assert.equal(
+    await refusal(forge({}, claims), { keys: broken }),
+    'keys_unavailable: the keys of the issuer cannot be had',
+  )
 })
 
 test('a fault anywhere else denies as invalid (T90)', async () => {
@@ -407,6 +444,7 @@ const paths: [path: string, change: Fields, roles: string[]][] = [
     { resource_access: { 'my.client': { roles: 'x y' } } },
     ['x', 'y'],
   ],
+  ['a.b.c', { a: { x: 1 }, 'a.b': { c: ['x'] } }, ['x']],
   ['constructor.name', {}, []],
   ['toString', {}, []],
   ['roles.length', { roles: ['x'] }, []],

@@ -28,7 +28,7 @@ const paramsOf = (method: string) =>
   method === 'resources/read' ? { uri: 'docs://public/guide' } : {}
 
 for (const method of CACHEABLE) {
-  test(`${method} says "public" at the server and "private" through the proxy`, async (t) => {
+  test(`${method} says "public" at the server and "private" through the proxy (T105)`, async (t) => {
     const { upstream, proxy } = await setUp(t)
     const direct = await reply(await postModern(upstream.url, undefined, method, paramsOf(method)))
     assert.equal(direct.result?.['cacheScope'], 'public')
@@ -41,7 +41,7 @@ for (const method of CACHEABLE) {
     assert.equal(result?.['ttlMs'], direct.result?.['ttlMs'])
   })
 
-  test(`${method} may be kept no longer than its token is valid`, async (t) => {
+  test(`${method} may be kept no longer than its token is valid (T105)`, async (t) => {
     const { proxy } = await setUp(t)
     const token = await proxy.token({}, { expiresIn: 60 })
     const response = await postModern(proxy.url, token, method, paramsOf(method))

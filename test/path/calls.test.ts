@@ -27,7 +27,7 @@ for (const [kind, mode] of PAIRINGS) {
       assert.equal((await agent.callTool('echo', { text: 'Zürich ✓' })).text, 'Zürich ✓')
     })
 
-    test('is refused a tool that it may not use, as one that does not exist', async (t) => {
+    test('is refused a tool that it may not use, as one that does not exist (T103)', async (t) => {
       const { connect, reader } = await setScene(t, { mode })
       const agent = await connect(kind, reader)
       for (const tool of ['get_confidential_info', 'no_such_tool', 'Echo'])
@@ -79,7 +79,7 @@ for (const [kind, mode] of PAIRINGS) {
         ])
     })
 
-    test('gets completions only for what it may use', async (t) => {
+    test('gets completions only for what it may use (T23)', async (t) => {
       const { connect, reader } = await setScene(t, { mode })
       const agent = await connect(kind, reader)
       const complete = (ref: Parameters<typeof agent.complete>[0]['ref'], name: string) =>

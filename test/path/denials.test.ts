@@ -30,7 +30,7 @@ const shapes = [
 ] as const
 
 for (const { deny, error } of shapes) {
-  test(`deny: ${deny} answers a denied name as one that does not exist`, async (t) => {
+  test(`deny: ${deny} answers a denied name as one that does not exist (T103)`, async (t) => {
     const policy = withDeny(deny)
     const settings = { DENY: deny }
     const { proxy, recorder, reader } = await setScene(t, { mode: 'stateless', policy, settings })
@@ -72,7 +72,7 @@ test('deny: challenge asks for all the scopes of the call, not only for those mi
 })
 
 for (const name of ['needs_role', 'no_such_tool']) {
-  test(`deny: challenge does not ask for scopes that would not help with ${name}`, async (t) => {
+  test(`deny: challenge does not ask for scopes that would not help with ${name} (T104)`, async (t) => {
     const policy = withDeny('challenge')
     const settings = { DENY: 'challenge' }
     const { proxy, reader } = await setScene(t, { mode: 'stateless', policy, settings })

@@ -77,6 +77,31 @@ for (const [what, code, body, headers] of disagreeing) {
   })
 }
 
+const said: readonly (readonly [string, string, Extra, { header: string; body: string }])[] = [
+  ['a version', BODY, { 'mcp-protocol-version': '2025-11-25' }, pair('2025-11-25', '2026-07-28')],
+  ['a method', BODY, { 'mcp-method': 'tools/list' }, pair('tools/list', 'tools/call')],
+  ['a missing method', BODY, { 'mcp-method': undefined }, pair('(missing)', 'tools/call')],
+  ['a name', BODY, { 'mcp-name': 'get_public_info' }, pair('get_public_info', 'echo')],
+  ['a name in Base64', BODY, { 'mcp-name': base64('x') }, pair(base64('x'), 'echo')],
+  ['no name in the body', modern('tools/call', {}, 7), {}, pair('echo', '(missing)')],
+  ['a number as name', modern('tools/call', { name: 7 }, 7), {}, pair('echo', '(not a string)')],
+]
+
+function pair(header: string, body: string) {
+  return { header, body }
+}
+
+for (const [what, body, extra, mismatch] of said) {
+  test(`a disagreement over ${what} shows the caller its own two values (R11)`, async (t) => {
+    const { proxy, recorder, reader } = await setScene(t, { mode: 'modern' })
+    const headers = { ...modernHeaders('tools/call', 'echo'), ...extra }
+    const response = await post(proxy.url, body, { token: reader, headers })
+    assert.equal(response.status, 400)
+    assert.deepEqual((await reply(response)).error?.data, { mismatch })
+    assert.deepEqual(recorder.requests(), [])
+  })
+}
+
 test('lying headers on a legacy message change nothing (R13)', async (t) => {
   const { proxy, recorder, reader } = await setScene(t, { mode: 'stateless' })
   const headers = { 'mcp-method': 'tools/list', 'mcp-name': 'echo' }

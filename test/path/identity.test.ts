@@ -29,7 +29,7 @@ function values({ rawHeaders }: Recorded, name: string): readonly string[] {
   return rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name)
 }
 
-test('the server sees no credential and no identity that the client claims', async (t) => {
+test('the server sees no credential and no identity that the client claims (T51, T54)', async (t) => {
   const { proxy, recorder, reader } = await setScene(t, { mode: 'stateless' })
   const response = await post(proxy.url, CALL, { token: reader, headers: SPOOFED })
   assert.equal(response.status, 200)
@@ -83,7 +83,7 @@ test('the trace of the client goes on under a new parent', async (t) => {
   assert.ok(!sent?.includes('b7ad6b7169203331'))
 })
 
-test('a malformed trace of the client is not continued', async (t) => {
+test('a malformed trace of the client is not continued (T150)', async (t) => {
   const { proxy, recorder, reader } = await setScene(t, { mode: 'stateless' })
   const headers = { traceparent: 'ff-root-root-01' }
   await post(proxy.url, CALL, { token: reader, headers })
@@ -119,7 +119,7 @@ for (const sub of ['a\r\nx-toolstile-roles: admin', 'a\u0000', '', 7, { name: 'r
   })
 }
 
-test('parameter headers are passed on as they are (R12)', async (t) => {
+test('parameter headers are passed on as they are (R12, T111)', async (t) => {
   const { proxy, recorder, reader } = await setScene(t, { mode: 'modern' })
   const headers = { 'mcp-param-region': '=?base64?WsO8cmljaA==?=' }
   await post(proxy.url, CALL, { token: reader, headers })

@@ -41,7 +41,7 @@ const policies = fc.record({
 })
 const callers = fc.record({ scope: some(SCOPES), roles: some([...ROLES, 'unknown']) })
 
-test('the tools a caller sees are the tools a caller may call, in both eras', async (t) => {
+test('the tools a caller sees are the tools a caller may call, in both eras (T91)', async (t) => {
   const { proxy, recorder } = await setScene(t, { mode: 'modern' })
   const asked = async (token: string, era: string, method: string, params: { name?: string }) =>
     era === 'modern'

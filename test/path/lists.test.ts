@@ -26,7 +26,7 @@ for (const [kind, mode] of PAIRINGS) {
       assert.equal(agent.getInstructions(), direct.getInstructions())
     })
 
-    test('sees the prompts, resources and templates that its token allows', async (t) => {
+    test('sees the prompts, resources and templates that its token allows (T107)', async (t) => {
       const { connect, reader } = await setScene(t, { mode })
       const agent = await connect(kind, reader)
       const { prompts } = await agent.listPrompts()

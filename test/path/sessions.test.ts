@@ -2,13 +2,13 @@
 // else gets the answer of a session that does not exist.
 
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { startProxy } from '../support/proxy.ts'
-import { demoPolicy, issuer, setScene } from '../support/scene.ts'
+import { demoPolicy, issuer, records, setScene } from '../support/scene.ts'
 import { bare, legacy, openSession, post, reply } from '../support/wire.ts'
 
 const LIST = legacy('tools/list', {}, 7)
@@ -103,6 +103,32 @@ test('the same subject of another client keeps the session', async (t) => {
   const session = await openSession(proxy.url, reader)
   const token = await proxy.token({ client_id: 'other', scope: 'public:read' })
   assert.equal((await session.post(LIST, { token })).status, 200)
+})
+
+test('every record of a session has one hash, initialize included (T114)', async (t) => {
+  const { proxy, reader } = await setScene(t, { mode: 'sessions' })
+  const session = await openSession(proxy.url, reader)
+  await reply(await session.post(LIST))
+  await session.end()
+  const hash = createHash('sha256').update(session.id).digest('hex').slice(0, 16)
+  const rows = (await records(proxy, 4)).map(({ method, session }) => [method, session])
+  const methods = ['initialize', 'notifications/initialized', 'tools/list', 'DELETE']
+  assert.deepEqual(
+    rows,
+    methods.map((method) => [method, hash]),
+  )
+  assert.ok(!proxy.logged().includes(session.id))
+})
+
+test('an initialize that opens no session has none in its record', async (t) => {
+  const { proxy, reader } = await setScene(t, { mode: 'stateless' })
+  const headers = { 'mcp-session-id': 'brought-by-the-client' }
+  const clientInfo = { name: 'raw', version: '1' }
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo }
+  await reply(await post(proxy.url, legacy('initialize', params), { token: reader, headers }))
+  const [row] = await records(proxy, 1)
+  assert.equal(row?.['method'], 'initialize')
+  assert.equal(row?.['session'], undefined)
 })
 
 test('a session id that a client brings to initialize is not passed on (T113)', async (t) => {

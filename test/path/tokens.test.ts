@@ -74,7 +74,7 @@ test('a token whose header was changed to "none" is invalid (T60)', async (t) =>
   assert.deepEqual(recorder.requests(), [])
 })
 
-test('a token in the query is refused and never passed on (R39)', async (t) => {
+test('a token in the query is refused and never passed on (R39, T41)', async (t) => {
   const { proxy, recorder, reader } = await setScene(t, { mode: 'stateless' })
   const response = await post(`${proxy.url}?access_token=${reader}`, LIST, { token: reader })
   assert.equal(response.status, 400)

@@ -1,6 +1,7 @@
 // The policy table: what matches, what wins, what is missing, and what is refused as a file.
 
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import type { Policy } from '../../proxy/policy/engine.ts'
 import { reasonOf } from '../../proxy/policy/judge.ts'
@@ -139,6 +140,17 @@ describe('resource URIs', () => {
     test(`${JSON.stringify(uri)} is refused (T40, R28)`, () =>
       assert.equal(policy.decide(reader, resource(uri)).allow, false))
 
+  test('two spellings of one pattern are a contradiction (T86)', () => {
+    for (const twin of ['DOCS://A/b', 'docs://a//b', 'docs://a/%62'])
+      assert.deepEqual(
+        parsePolicy(
+          `version: 1\nresources:\n  'docs://a/b': { roles: [x] }\n  '${twin}': { anyone: true }\n`,
+          'error',
+        ),
+        { problems: [`resources."${twin}" is another spelling of "docs://a/b"`] },
+      )
+  })
+
   test('no spelling of a restricted resource passes by a broader rule', () => {
     const broad = policyOf(`
 version: 1
@@ -160,6 +172,14 @@ resources:
       'docs://open/secret?',
       'docs://open/secret?x=1',
       'docs://open/secret#',
+      'docs://open/secret/x/.. ',
+      'docs://open/secret/x/..%20',
+      'docs://open/x/.. /secret',
+      'docs://open//secret',
+      'docs://open/%2fsecret',
+      'docs://open/\\secret',
+      'docs://open/%ff%2f%2e%2e%2fsecret',
+      'docs://open/%e0%80%ae%e0%80%ae/open/secret',
       'docs://open/..;/secret',
       'docs://open/.%09./secret',
       'docs://open/%c0%ae%c0%ae/secret',
@@ -175,6 +195,34 @@ resources:
       assert.equal(broad.decide(caller([]), resource(uri)).allow, true, uri)
   })
 
+  test('a rule with a query binds that query alone', () => {
+    const queries = policyOf(`
+version: 1
+resources:
+  'search://*': { anyone: true }
+  'search://find?kind=a*': { scopes: ['confidential:read'] }
+`)
+    assert.equal(queries.decide(caller([]), resource('search://find?kind=b')).allow, true)
+    assert.equal(queries.decide(caller([]), resource('search://find?kind=ab')).allow, false)
+    const alone = policyOf("version: 1\nresources: {'search://find?kind=a*': {anyone: true}}")
+    assert.equal(alone.decide(caller([]), resource('search://find?kind=ab')).allow, true)
+  })
+
+  test('where the bare form has the more specific rule, both must allow', () => {
+    const both = policyOf(`
+version: 1
+resources:
+  'docs://*': { anyone: true }
+  'docs://x/y*': { scopes: ['public:read'] }
+`)
+    const dodge = resource('docs://user@x/y')
+    assert.equal(both.decide(reader, dodge).allow, true)
+    assert.equal(both.decide(caller([]), dodge).rule, 'resources.docs://x/y*')
+    assert.equal(both.decide(caller([]), dodge).allow, false)
+    const alone = policyOf("version: 1\nresources: {'docs://x/*': {anyone: true}}")
+    assert.equal(alone.decide(reader, dodge).rule, 'default')
+  })
+
   test('a tab that URL parsers drop does not hide an exact rule', () => {
     assert.equal(policy.decide(reader, resource('docs://public/dr\taft')).allow, false)
   })
@@ -183,6 +231,71 @@ resources:
     const template: Target = { kind: 'template', name: 'docs://public/{section}' }
     assert.equal(policy.decide(reader, template).allow, true)
     assert.equal(policy.decide(caller([]), template).allow, false)
+  })
+})
+
+describe('what a policy says of itself', () => {
+  const policy = policyOf(POLICY)
+
+  test('its version is the begin of the digest of its source', () => {
+    assert.equal(policy.engine, 'table')
+    assert.equal(policy.version, createHash('sha256').update(POLICY).digest('hex').slice(0, 12))
+    assert.match(policy.version, /^[0-9a-f]{12}$/)
+  })
+
+  test('scopes are those of the token and of its known roles', () => {
+    const nobody = caller(['a'], ['unknown'])
+    assert.equal(policy.scopesOf(nobody), nobody.scopes)
+    assert.deepEqual(
+      policy.scopesOf(caller(['a'], ['unknown', 'admin'])),
+      new Set(['a', 'public:read', 'confidential:read']),
+    )
+  })
+
+  test('advertised scopes are sorted and unique', () => {
+    const mixed = policyOf(`
+version: 1
+tools: { a: { scopes: ['z', 'm'] }, b: { scopes: ['a'] } }
+prompts: { a: { scopes: ['m'] } }
+resources: { 'x:*': { scopes: ['b'] }, 'y:*': { scopes: ['c'], deny: hide } }
+`)
+    assert.deepEqual(mixed.advertised, ['a', 'b', 'm', 'z'])
+  })
+
+  test('its patterns are targets of their kind', () => {
+    const all = policyOf(
+      'version: 1\ntools: {t: {anyone: true}}\nprompts: {p: {anyone: true}}\nresources: {r*: {anyone: true}}',
+    )
+    assert.deepEqual(all.patterns, [
+      { kind: 'tool', name: 't' },
+      { kind: 'prompt', name: 'p' },
+      { kind: 'resource', name: 'r*' },
+    ])
+  })
+
+  test('each kind is decided by its table', () => {
+    const all = policyOf(
+      'version: 1\ntools: {x: {anyone: true}}\nprompts: {x: {anyone: true}}\nresources: {x: {anyone: true}}',
+    )
+    const rules = (['tool', 'task', 'prompt', 'resource', 'template'] as const).map(
+      (kind) => all.decide(caller([]), { kind, name: 'x' }).rule,
+    )
+    assert.deepEqual(rules, ['tools.x', 'tools.x', 'prompts.x', 'resources.x', 'resources.x'])
+  })
+
+  test('a name that is the whole prefix is matched by it', () => {
+    const policy = policyOf(
+      'version: 1\ntools: {ab*: {anyone: true}, abcd*: {scopes: [x]}, a*: {scopes: [y]}}',
+    )
+    const ruleOf = (name: string) => policy.decide(caller([]), tool(name)).rule
+    assert.deepEqual(['a', 'ab', 'abc', 'abcd', 'abcde', 'b'].map(ruleOf), [
+      'tools.a*',
+      'tools.ab*',
+      'tools.ab*',
+      'tools.abcd*',
+      'tools.abcd*',
+      'default',
+    ])
   })
 })
 
@@ -250,14 +363,57 @@ describe('a file that is refused', () => {
     ['a wrong deny', 'version: 1\ntools: {a: {anyone: true, deny: no}}', /deny is not one of/],
     ['a wrong limit', 'version: 1\ntools: {a: {anyone: true, limit: fast}}', /limit is not a rate/],
     ['a name twice', 'version: 1\ntools:\n  a: {anyone: true}\n  a: {anyone: true}', /unique/],
+    [
+      'a name twice, once as a number',
+      "version: 1\ntools: {1: {anyone: true}, '1': {scopes: [a]}}",
+      /unique/,
+    ],
+    [
+      'a name twice, once as an alias',
+      'version: 1\ntools: {&x a: {scopes: [b]}, *x : {anyone: true}}',
+      /keys must be strings/,
+    ],
+    [
+      'a name that is a mapping',
+      'version: 1\ntools: {? {a: b} : {anyone: true}}',
+      /keys must be strings/,
+    ],
     ['broken YAML', 'version: 1\ntools: {a: [', /./],
   ]
   for (const [name, source, problem] of rows)
     test(name, () => assert.match(problemsOf(source).join('\n'), problem))
 
+  test('a problem of the YAML is one line that says where it is', () => {
+    assert.deepEqual(problemsOf('version: 1\ntools:\n  a: {anyone: true}\n  a: {anyone: true}\n'), [
+      'Map keys must be unique at line 4, column 3',
+    ])
+  })
+
+  test('aliases may not multiply without bound', () => {
+    const levels = Array.from({ length: 8 }, (_, n) => {
+      const inner =
+        n === 0
+          ? 'x'
+          : Array(9)
+              .fill(`*l${n - 1}`)
+              .join(', ')
+      return `  - &l${n} [${inner}]`
+    })
+    const source = `version: 1\nroles: &r\n${levels.join('\n')}\ntools: {a: {anyone: true}}`
+    assert.deepEqual(problemsOf(source), ['the policy is not a mapping'])
+  })
+
   test('every problem is reported at once', () => {
     const problems = problemsOf('version: 3\nfoo: 1\ntools: {a: {}, "b*c": {anyone: true}}')
     assert.equal(problems.length, 4)
+  })
+
+  test('a name that YAML could read as a number is the name as it is written', () => {
+    const numbers = policyOf('version: 1\ntools: {0x10: {anyone: true}, 1.0: {anyone: true}}')
+    for (const name of ['0x10', '1.0'])
+      assert.equal(numbers.decide(caller([]), tool(name)).allow, true)
+    for (const name of ['16', '1'])
+      assert.equal(numbers.decide(caller([]), tool(name)).allow, false)
   })
 
   test('a limit is read, and said not to be enforced', () => {

@@ -28,8 +28,11 @@ export type Hostile = {
   stop(): Promise<void>
 }
 
+/** Hears of a head whose body has not arrived yet, with every part of that body. */
+export type OnHead = (headers: ReadonlyMap<string, string>, socket: Socket) => void
+
 /** Starts one on a free port of loopback. */
-export async function startHostile(script: Script): Promise<Hostile> {
+export async function startHostile(script: Script, onHead?: OnHead): Promise<Hostile> {
   const sockets = new Set<Socket>()
   const pending = new Map<Socket, Buffer>()
   const server = createServer({ noDelay: true }, (socket) => {
@@ -39,8 +42,11 @@ export async function startHostile(script: Script): Promise<Hostile> {
       sockets.delete(socket)
     })
     socket.on('data', (chunk: Buffer) => {
-      const { asked, rest } = take(Buffer.concat([pending.get(socket) ?? Buffer.alloc(0), chunk]))
+      const { asked, headers, rest } = take(
+        Buffer.concat([pending.get(socket) ?? Buffer.alloc(0), chunk]),
+      )
       pending.set(socket, rest)
+      if (headers !== undefined) onHead?.(headers, socket)
       if (asked === undefined) return
       hostile.asked.push(asked)
       void hostile.script(asked, socket)
@@ -63,7 +69,13 @@ export async function startHostile(script: Script): Promise<Hostile> {
   return hostile
 }
 
-function take(bytes: Buffer): { readonly asked?: Asked; readonly rest: Buffer } {
+type Taken = {
+  readonly asked?: Asked
+  readonly headers?: Asked['headers']
+  readonly rest: Buffer
+}
+
+function take(bytes: Buffer): Taken {
   const end = bytes.indexOf('\r\n\r\n')
   if (end < 0) return { rest: bytes }
   const rawHead = bytes.toString('latin1', 0, end)
@@ -79,7 +91,7 @@ function take(bytes: Buffer): { readonly asked?: Asked; readonly rest: Buffer } 
   }
   const from = end + 4
   const to = from + Number(headers.get('content-length') ?? '0')
-  if (bytes.length < to) return { rest: bytes }
+  if (bytes.length < to) return { headers, rest: bytes }
   return {
     asked: { line, headers, rawHead, body: bytes.subarray(from, to) },
     rest: bytes.subarray(to),
@@ -90,10 +102,20 @@ function take(bytes: Buffer): { readonly asked?: Asked; readonly rest: Buffer } 
 export async function writeParts(socket: Socket, parts: readonly Uint8Array[]): Promise<void> {
   for (const part of parts) {
     if (socket.destroyed) return
-    if (!socket.write(part))
-      await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => undefined)
+    if (!socket.write(part)) await drained(socket)
     await turn()
   }
+}
+
+/** Waits without leaving a listener behind: a socket that is written to for long has many waits. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      socket.off('drain', done).off('close', done)
+      resolve()
+    }
+    socket.on('drain', done).on('close', done)
+  })
 }
 
 /** An HTTP answer with a length of its own. */

@@ -22,9 +22,9 @@ export type IssuerProcess = AsyncDisposable & {
 export async function spawnIssuer(
   algorithms: readonly string[] = ['RS256'],
 ): Promise<IssuerProcess> {
-  const child = spawn(process.execPath, [PROGRAM, '--algorithms', algorithms.join(',')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const args = [PROGRAM, '--leashed', '--algorithms', algorithms.join(',')]
+  // Nothing is written to its stdin: it ends when this process does, however that happens.
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)

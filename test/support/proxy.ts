@@ -1,8 +1,17 @@
 // A real proxy in this process, in front of a given upstream, with tokens of a real issuer process.
 
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import type { Claims, MintOptions } from '../../proxy/cli/issuer.ts'
 import { SETTINGS } from '../../proxy/config.ts'
@@ -37,6 +46,10 @@ export type TestProxy = {
   token(claims?: Claims, options?: MintOptions): Promise<string>
   /** The exchange lines logged so far. */
   records(): readonly Record<string, unknown>[]
+  /** The same, once there are at least `count`; a line is written after its answer. */
+  recorded(count: number): Promise<readonly Record<string, unknown>[]>
+  /** The exchange lines since the last call. */
+  news(): readonly Record<string, unknown>[]
   /** Everything logged so far. */
   logged(): string
   stop(): Promise<void>
@@ -44,10 +57,21 @@ export type TestProxy = {
 
 /** Starts a proxy on a free port and waits until its keys are loaded. */
 export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
+  const issuer = options.issuer ?? (await spawnIssuer())
+  try {
+    return await startWith(issuer, options)
+  } catch (error) {
+    // A test whose proxy does not start must not wait for an issuer that nobody stops.
+    if (options.issuer === undefined) await issuer.stop()
+    throw error
+  }
+}
+
+async function startWith(issuer: IssuerProcess, options: ProxyOptions): Promise<TestProxy> {
   const folder = mkdtempSync(join(tmpdir(), 'toolstile-'))
   const policyFile = join(folder, 'policy.yaml')
-  writeFileSync(policyFile, stringify(options.policy))
-  const issuer = options.issuer ?? (await spawnIssuer())
+  // Rules that are one object in a test are written out: a policy may hold 100 aliases at most.
+  writeFileSync(policyFile, stringify(options.policy, { aliasDuplicateObjects: false }))
   const audience = 'http://127.0.0.1:8080/mcp'
   const settings: Record<string, string> = {
     UPSTREAM_URL: options.upstream,
@@ -78,10 +102,12 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
   const log = openLog(config.logLevel, fd)
   const running = await start(config, loaded.policy, log, 'test')
   await keysLoaded(running)
+  const tail = tailOf(logFile)
   const logged = () => {
     log.flush()
     return readFileSync(logFile, 'utf8')
   }
+  const records = () => exchanges(logged())
   return {
     url: `http://127.0.0.1:${running.port}/mcp`,
     port: running.port,
@@ -92,12 +118,19 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     running,
     token: (claims = {}, mint = {}) => issuer.mint({ aud: audience, ...claims }, mint),
     logged,
-    records: () =>
-      logged()
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line))
-        .filter((line) => line.msg === 'exchange'),
+    records,
+    news: () => {
+      log.flush()
+      return exchanges(tail())
+    },
+    recorded: async (count) => {
+      const deadline = Date.now() + 10_000
+      for (let lines = records(); ; lines = records()) {
+        if (lines.length >= count) return lines
+        if (Date.now() > deadline) throw new Error(`${lines.length} records of ${count}`)
+        await turn()
+      }
+    },
     stop: async () => {
       await running.stop(0)
       if (options.issuer === undefined) await issuer.stop()
@@ -106,6 +139,38 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
       log.flush()
       rmSync(folder, { recursive: true })
     },
+  }
+}
+
+function exchanges(text: string): Record<string, unknown>[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+    .filter((line) => line.msg === 'exchange')
+}
+
+/** Reads what was added to a file since the last time, up to its last whole line. */
+function tailOf(file: string): () => string {
+  let offset = 0
+  return () => {
+    const fd = openSync(file, 'r')
+    try {
+      const parts: Buffer[] = []
+      for (let at = offset; ; ) {
+        const part = Buffer.alloc(1_048_576)
+        const count = readSync(fd, part, 0, part.length, at)
+        if (count === 0) break
+        parts.push(part.subarray(0, count))
+        at += count
+      }
+      const text = Buffer.concat(parts)
+      const end = text.lastIndexOf('\n') + 1
+      offset += end
+      return text.toString('utf8', 0, end)
+    } finally {
+      closeSync(fd)
+    }
   }
 }
 

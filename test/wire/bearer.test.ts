@@ -13,32 +13,63 @@ test('credentials are one Bearer token after one space, in any case (T56)', () =
   assert.deepEqual(parseAuthorization('Bearer a-._~+/9=='), { token: 'a-._~+/9==' })
 })
 
-const unreadable = [
-  ['Bearer  x', 'malformed'],
-  ['Bearer\tx', 'malformed'],
-  ['Bearer x y', 'malformed'],
-  ['Bearer', 'malformed'],
-  ['Bearer ', 'malformed'],
-  ['Bearer "x"', 'malformed'],
-  ['Bearer x\n', 'malformed'],
-  ['Bearer x, Bearer y', 'malformed'],
-  ['Bearer =', 'malformed'],
-  ['Bearer x=y', 'malformed'],
-  ['Bearer \u00e9', 'malformed'],
-  [`Bearer ${'x'.repeat(MAX_TOKEN_BYTES + 1)}`, 'malformed'],
-  [' Bearer x', 'missing'],
-  ['Basic eDp5', 'missing'],
-  ['Bearerx y', 'missing'],
-  ['DPoP x', 'missing'],
-  ['', 'missing'],
-  [undefined, 'missing'],
-] as const
-for (const [value, fault] of unreadable) {
+const SPELLING = 'the credentials are not one space and one b64token'
+const SCHEME = 'the Authorization scheme is not Bearer'
+const ABSENT = 'the Authorization header is missing'
+const unreadable: [value: string | undefined, fault: string, detail: string][] = [
+  ['Bearer  x', 'malformed', SPELLING],
+  ['Bearer\tx', 'malformed', SPELLING],
+  ['Bearer x y', 'malformed', SPELLING],
+  ['Bearer', 'malformed', SPELLING],
+  ['Bearer ', 'malformed', SPELLING],
+  ['Bearer "x"', 'malformed', SPELLING],
+  ['Bearer x\n', 'malformed', SPELLING],
+  ['Bearer x, Bearer y', 'malformed', SPELLING],
+  ['Bearer =', 'malformed', SPELLING],
+  ['Bearer x=y', 'malformed', SPELLING],
+  ['Bearer \u00e9', 'malformed', SPELLING],
+  ['Bearer: x', 'malformed', SPELLING],
+  [`Bearer ${'x'.repeat(8_193)}`, 'malformed', 'the token is longer than 8192 bytes'],
+  [' Bearer x', 'missing', SCHEME],
+  ['Basic eDp5', 'missing', SCHEME],
+  ['Bearerx y', 'missing', SCHEME],
+  ['Bearer-x y', 'missing', SCHEME],
+  ['xBearer y', 'missing', SCHEME],
+  ['DPoP x', 'missing', SCHEME],
+  ['', 'missing', ABSENT],
+  [undefined, 'missing', ABSENT],
+]
+for (const [value, fault, detail] of unreadable) {
   test(`the Authorization value ${JSON.stringify(value)?.slice(0, 30)} is ${fault} (T56)`, () => {
-    const parsed = parseAuthorization(value)
-    assert.equal('fault' in parsed && parsed.fault, fault)
+    assert.deepEqual(parseAuthorization(value), { fault, detail })
   })
 }
+
+test('a token of exactly 8 KiB is read, one more byte is not (T73)', () => {
+  assert.equal(MAX_TOKEN_BYTES, 8_192)
+  const most = join('{}', '{}', '')
+  const signature = (bytes: number) => 'A'.repeat(bytes - most.length)
+  assert.ok(parseCompact(most + signature(8_192)).ok)
+  assert.deepEqual(parseCompact(most + signature(8_193)), {
+    ok: false,
+    detail: 'the token is longer than 8192 bytes',
+  })
+})
+
+test('claims may be 16 levels deep (T14)', () => {
+  const nested = (depth: number) => `{"a":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`
+  assert.ok(parseCompact(join('{}', nested(16))).ok)
+  assert.ok(parseCompact(join(nested(16), '{}')).ok)
+  assert.deepEqual(parseCompact(join('{}', nested(17))), {
+    ok: false,
+    detail: 'the payload is not strict JSON: text is nested too deeply',
+  })
+})
+
+test('both signs that base64url has of its own are read', () => {
+  const parsed = parseCompact(join('{}', '{}', '-_-_'))
+  assert.deepEqual(parsed.ok && [...parsed.signature], [0xfb, 0xff, 0xbf])
+})
 
 test('a token of exactly 8 KiB is read (T73)', () => {
   assert.ok('token' in parseAuthorization(`Bearer ${'x'.repeat(MAX_TOKEN_BYTES)}`))

@@ -120,6 +120,12 @@ describe('lists', () => {
       'drop misplaced_list',
     ],
     ['an object as list on a replay', '"id":1,"result":{"tools":{}}', replay, 'drop list_missing'],
+    [
+      'a list within another member of a list',
+      `"id":1,"result":{"tools":[],"x":[{"_meta":{${list}}}]}`,
+      tools,
+      'drop misplaced_list',
+    ],
     ['a list beside the result', '"id":1,"result":{},"tools":[]', call, 'drop misplaced_list'],
     [
       'a list in a notification',

@@ -45,6 +45,8 @@ describe('ListGuard', () => {
     ['a folded result (T6)', '{"Result":{"x":1}}'],
     ['two results (T96)', '{"result":{},"re\\u0073ult":{}}'],
     ['a result that is no object', '{"result":[{"tools":[]}]}'],
+    ['a notification of a resource (T101)', '{"method":"x","params":{"uri":"a"}}'],
+    ['an escaped task of a notification (R31)', '{"params":{"t\\u0061skId":1},"method":"x"}'],
     ['a second message', `${response('{}')}{}`],
     ['an incomplete message', '{"result":{}'],
     ['brackets that do not match', '{"result":{"a":[}]}'],

@@ -3,7 +3,18 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { filterList, LIST_NAMES, privatize } from '../../proxy/wire/lists.ts'
+import { fold } from '../../proxy/wire/fold.ts'
+import {
+  capTtl,
+  cutItems,
+  filterList,
+  isDisguised,
+  isListLike,
+  LIST_NAMES,
+  membersIn,
+  privatize,
+  splice,
+} from '../../proxy/wire/lists.ts'
 
 const none = () => false
 const onlyA = (name: string): boolean => name === 'a'
@@ -95,6 +106,124 @@ describe('filterList', () => {
   })
 })
 
+describe('an entry that cannot be named', () => {
+  const entries = [
+    '{}',
+    '{"name":7}',
+    '{"name":null}',
+    '{"title":"a"}',
+    'null',
+    '7',
+    '"a"',
+    '["a"]',
+  ]
+  for (const entry of entries) {
+    test(`${entry} is cut, whatever is allowed`, () =>
+      assert.equal(
+        cut(`{"tools":[${entry}]}`, () => true),
+        response('{"tools":[]}'),
+      ))
+  }
+
+  test('is cut for its own twin, not for that of another list', () => {
+    const all = () => true
+    assert.equal(cut('{"tools":[{"name":"a","NAME":1}]}', all), response('{"tools":[]}'))
+    assert.equal(cut('{"tools":[{"name":"a","tools":1}]}', all), response('{"tools":[]}'))
+    const other = response('{"tools":[{"name":"a","uri":1,"prompts":[]}]}')
+    assert.equal(cut('{"tools":[{"name":"a","uri":1,"prompts":[]}]}', all), other)
+  })
+})
+
+describe('names', () => {
+  const LISTS = ['tools', 'prompts', 'resources', 'resourceTemplates', 'tasks']
+  const ENVELOPE = ['jsonrpc', 'id', 'method', 'params', 'result', 'error']
+  const wide = (name: string) =>
+    String.fromCharCode(...[...name].map((char) => char.charCodeAt(0) + 0xfee0))
+
+  test('are folded by form and case (T6)', () => {
+    const cases = [
+      ['', ''],
+      ['a', 'a'],
+      ['Tools', 'tools'],
+      ['TOOLS', 'tools'],
+      ['tool\u017f', 'tools'],
+      ['\u212aEY', 'key'],
+      [wide('tools'), 'tools'],
+      [wide('TOOLS'), 'tools'],
+      ['\u00c9', '\u00e9'],
+    ] as const
+    for (const [name, folded] of cases) assert.equal(fold(name), folded)
+  })
+
+  test('of lists are known in every form', () => {
+    assert.deepEqual(LIST_NAMES, LISTS)
+    for (const name of LISTS)
+      for (const form of [name, name.toUpperCase(), wide(name)])
+        assert.equal(isListLike(form), true)
+    for (const form of [' tools', 'to_ols', 'to-ols', 'tools\0x'])
+      assert.equal(isListLike(form), true)
+    for (const name of ['', 'tool', 'toolsx', 'content']) assert.equal(isListLike(name), false)
+  })
+
+  test('of the envelope are disguised in every form but their own (T95)', () => {
+    for (const name of ENVELOPE) {
+      assert.equal(isDisguised(name), false)
+      for (const form of [name.toUpperCase(), wide(name)]) assert.equal(isDisguised(form), true)
+    }
+    for (const name of ['', 'x', 'results', 'tools']) assert.equal(isDisguised(name), false)
+  })
+})
+
+test('members are found by their path, and nowhere else', () => {
+  const text = ' {"a":{"b": {"c":1}},"d":[{"b":1}],"e":"{"}'
+  const names = (...path: string[]) => [...membersIn(text, ...path).keys()]
+  assert.deepEqual(names(), ['a', 'd', 'e'])
+  assert.deepEqual(names('a'), ['b'])
+  assert.deepEqual(names('a', 'b'), ['c'])
+  for (const path of [['a', 'b', 'c'], ['x'], ['d'], ['d', 'b'], ['e'], ['a', 'x', 'b']])
+    assert.deepEqual(names(...path), [])
+  assert.equal(membersIn('[{"a":1}]').size, 0)
+})
+
+test('any choice of items leaves exactly these, with one comma between two', () => {
+  const text = '[ a , b,c ,d ]'
+  const items = [2, 6, 8, 11].map((start) => ({ start, end: start + 1 }))
+  for (let choice = 0; choice < 16; choice++) {
+    const keep = items.map((_, n) => (choice & (1 << n)) !== 0)
+    const left = splice(text, cutItems(items, keep))
+    const expected = [...'abcd'].filter((_, n) => keep[n]).join(',')
+    assert.equal(left.replaceAll(' ', ''), `[${expected}]`)
+    assert.ok(left.startsWith('[ ') && left.endsWith(' ]'))
+  }
+  assert.deepEqual(cutItems([], []), [])
+})
+
+test('edits are put in by their place, in whatever order they come', () => {
+  const edits = [
+    { start: 4, end: 6, text: 'X' },
+    { start: 0, end: 1, text: '' },
+    { start: 2, end: 2, text: 'YY' },
+  ]
+  assert.equal(splice('abcdef', edits), 'bYYcdX')
+  assert.equal(splice('abc', []), 'abc')
+})
+
+test('a time is capped, and is 0 where it is no time', () => {
+  const cases = [
+    [5, 5],
+    [0, 0],
+    [0.5, 0.5],
+    [1000, 1000],
+    [1001, 1000],
+    [-1, 0],
+    [Number.NaN, 0],
+    ['5', 0],
+    [null, 0],
+    [true, 0],
+  ] as const
+  for (const [upstream, expected] of cases) assert.equal(capTtl(upstream, 1000), expected)
+})
+
 describe('cache members', () => {
   const cache = { ttlMs: 1000, insert: true }
   const cases: [string, string, string][] = [
@@ -117,6 +246,16 @@ describe('cache members', () => {
       'a negative time becomes zero',
       '{"ttlMs":-1,"cacheScope":"private"}',
       '{"ttlMs":0,"cacheScope":"private"}',
+    ],
+    [
+      'what is as it should be stays as it is written',
+      '{"ttlMs":1e2,"cacheScope":"priv\\u0061te"}',
+      '{"ttlMs":1e2,"cacheScope":"priv\\u0061te"}',
+    ],
+    [
+      'a complete result gets both',
+      '{"resultType":"complete"}',
+      '{"ttlMs":1000,"cacheScope":"private","resultType":"complete"}',
     ],
     ['both are added first', '{"x":1}', '{"ttlMs":1000,"cacheScope":"private","x":1}'],
     ['one is added', '{"ttlMs":1}', '{"cacheScope":"private","ttlMs":1}'],

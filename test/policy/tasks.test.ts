@@ -1,8 +1,7 @@
-// The state beside a policy: who owns a task, how many streams are open.
+// Who owns a task, and how long that is remembered.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { OpenStreams } from '../../proxy/policy/streams.ts'
 import { TaskOwners } from '../../proxy/policy/tasks.ts'
 import type { Caller } from '../../proxy/types.ts'
 
@@ -33,35 +32,32 @@ test('tasks are unknown until the upstream announced or made one (R61)', () => {
   assert.equal(tasks.offered, false)
   tasks.offer()
   assert.equal(tasks.offered, true)
+  const made = new TaskOwners()
+  made.remember('t1', alice, SLOW)
+  assert.equal(made.offered, true)
 })
 
-test('a caller at the limit may open no further stream until one closes (T125)', () => {
-  const streams = new OpenStreams(2, 10)
-  const closes = [streams.stand(alice, () => {}), streams.stand(alice, () => {})]
-  assert.equal(streams.full(alice), true)
-  assert.equal(streams.full(bob), false)
-  closes[0]?.()
-  closes[0]?.()
-  assert.equal(streams.full(alice), false)
-  assert.equal(streams.open, 1)
+test('10,000 tasks are remembered, the oldest is forgotten first', () => {
+  const tasks = new TaskOwners()
+  for (let n = 0; n < 10_000; n++) tasks.remember(`t${n}`, alice, SLOW)
+  assert.deepEqual(tasks.toolOf('t0', alice), SLOW)
+  tasks.remember('one more', alice, SLOW)
+  assert.equal(tasks.toolOf('t0', alice), undefined)
+  assert.deepEqual(tasks.toolOf('t1', alice), SLOW)
+  assert.deepEqual(tasks.toolOf('one more', alice), SLOW)
 })
 
-test('all callers together are bounded as well, answers of calls left out', () => {
-  const streams = new OpenStreams(5, 2)
-  streams.answer()
-  streams.stand(alice, () => {})
-  assert.equal(streams.full(bob), false)
-  streams.stand(bob, () => {})
-  assert.equal(streams.full(bob), true)
-  assert.equal(streams.open, 3)
-})
-
-test('a drain ends every standing stream and lets no new one begin (T135)', () => {
-  const streams = new OpenStreams(5, 10)
-  const ended: string[] = []
-  streams.stand(alice, () => ended.push('alice'))
-  streams.stand(bob, () => ended.push('bob'))
-  streams.endStanding()
-  assert.deepEqual(ended, ['alice', 'bob'])
-  assert.equal(streams.full(otherAlice), true)
+test('a task is forgotten after a day', (t) => {
+  let clock = 1_000
+  t.mock.method(performance, 'now', () => clock)
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const tasks = new TaskOwners()
+  tasks.remember('t1', alice, SLOW)
+  const later = (ms: number) => {
+    t.mock.timers.tick(10)
+    clock = 1_000 + ms
+    return tasks.toolOf('t1', alice)
+  }
+  assert.deepEqual(later(24 * 3_600_000), SLOW)
+  assert.equal(later(24 * 3_600_000 + 1), undefined)
 })

@@ -1,0 +1,117 @@
+// The log on its way to a file: one line for each entry, whatever the entry holds (T12, T141), and
+// nothing of an exception but its kind and its place (T102, T147).
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { factsOf } from '../../proxy/observe/fault.ts'
+import { openLog } from '../../proxy/observe/log.ts'
+import { UpstreamFault } from '../../proxy/types.ts'
+import { ListInStreamError } from '../../proxy/wire/guard.ts'
+
+/** What a log writes of these texts, in any order: one write may be under way in another thread. */
+async function written(t: TestContext, texts: readonly string[]): Promise<Buffer> {
+  const folder = mkdtempSync(join(tmpdir(), 'toolstile-log-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'log')
+  const log = openLog('info', openSync(path, 'a'))
+  for (const text of texts) log.info({ text, length: text.length }, 'entry')
+  log.flush()
+  const deadline = Date.now() + 5_000
+  for (;;) {
+    const bytes = readFileSync(path)
+    if (bytes.filter((byte) => byte === 0x0a).length >= texts.length) return bytes
+    assert.ok(Date.now() < deadline, bytes.toString())
+    await turn()
+  }
+}
+
+/** Everything that has broken a line, a parser or a terminal somewhere. */
+const HOSTILE: readonly string[] = [
+  'x\n{"level":"info","decision":"allowed"}',
+  'x\r{"level":"info"}',
+  '","decision":"allowed","x":"',
+  '\\","decision":"allowed"',
+  '\u2028{"level":"info"}\u2029',
+  '\u0085{"level":"info"}',
+  '\v\f\x1c\x1d\x1e{"level":"info"}',
+  '\x1b[2J\x1b]0;title\x07',
+  '\u009b2J\u009d0;title\u009c',
+  '\x7f\x00\x08\x08\x08',
+  '\u202eevil\u2066\u200b\ufeff',
+  '\ud800',
+  '\udc00x\ud800',
+  `${'long'.repeat(100)}\ud83d`,
+  '\ud83d\ude00 and é stay as they are',
+]
+
+test('T141 every entry is one line of valid UTF-8 that gives its text back', async (t) => {
+  const bytes = await written(t, HOSTILE)
+  const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  assert.doesNotMatch(text, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/)
+  const lines = text.split('\n')
+  assert.equal(lines.pop(), '')
+  const entries = lines.map((line) => JSON.parse(line))
+  assert.deepEqual(entries.map(({ text }) => text).sort(), [...HOSTILE].sort())
+  for (const { decision } of entries) assert.equal(decision, undefined)
+})
+
+test('T12 two names that differ by a lone surrogate differ in the log', async (t) => {
+  const text = (await written(t, ['\ud800', '\ud801'])).toString()
+  assert.match(text, /\\ud800/)
+  assert.match(text, /\\ud801/)
+})
+
+test('printable text of any script is not escaped', async (t) => {
+  assert.ok((await written(t, ['Ångström 東京 😀'])).includes('Ångström 東京 😀'))
+})
+
+const SECRET = 'c4n4ry'
+
+test('T147 the message of a platform error is not shown, its kind and place are', () => {
+  const thrown: readonly (readonly [unknown, string])[] = [
+    [new Error(SECRET), 'Error'],
+    [new TypeError(`${SECRET}\n    at ${SECRET} (${SECRET}:1:1)`), 'TypeError'],
+    [thrownBy(() => JSON.parse(SECRET)), 'SyntaxError'],
+    [thrownBy(() => Buffer.from('', SECRET as 'hex')), 'TypeError ERR_UNKNOWN_ENCODING'],
+    [thrownBy(() => new URL(SECRET)), 'TypeError ERR_INVALID_URL'],
+    [new AggregateError([new Error(SECRET)], SECRET), 'AggregateError'],
+    [SECRET, 'a thrown string'],
+    [{ SECRET }, 'a thrown object'],
+    [undefined, 'a thrown undefined'],
+  ]
+  for (const [error, detail] of thrown) {
+    const facts = factsOf(error)
+    assert.equal(facts.detail, detail)
+    assert.ok(!JSON.stringify(facts).includes(SECRET), JSON.stringify(facts))
+    if (error instanceof Error) assert.match(facts.stack, /^ {4}at .*log\.test\.ts/m)
+  }
+})
+
+test('a fault of our own, and a failed system call, say what they are', () => {
+  assert.equal(factsOf(new ListInStreamError('a fact')).detail, 'a fact')
+  const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:9'), {
+    syscall: 'connect',
+    code: 'ECONNREFUSED',
+  })
+  assert.match(
+    factsOf(new UpstreamFault('upstream_refused', factsOf(refused).detail, refused)).detail,
+    /ECONNREFUSED/,
+  )
+  assert.equal(
+    factsOf(new UpstreamFault('upstream_broken', factsOf(new Error(SECRET)).detail)).detail,
+    'Error',
+  )
+})
+
+function thrownBy(run: () => unknown): unknown {
+  try {
+    run()
+  } catch (error) {
+    return error
+  }
+  throw new TypeError('nothing was thrown')
+}
