@@ -1,5 +1,4 @@
-// Request bodies that two parsers may read differently, that are no message, or that name what the
-// caller may not use (T1-T24), and some that are odd and yet allowed.
+// Request bodies that two parsers may read differently, or that are no message of MCP (T1-T20).
 
 import { LIST } from './raw.ts'
 
@@ -11,16 +10,18 @@ export type Refused = readonly [
   code: number,
 ]
 
-const call = (params: string) => `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`
-const message = (members: string) => `{"jsonrpc":"2.0","id":1,${members}}`
-const SECRET = '"params":{"name":"secret","arguments":{}}'
+/** A call with these params. */
+export const call = (params: string) =>
+  `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`
+/** A request of these members. */
+export const message = (members: string) => `{"jsonrpc":"2.0","id":1,${members}}`
+export const SECRET = '"params":{"name":"secret","arguments":{}}'
 const CALL = '"method":"tools/call"'
 const latin1 = (text: string) => Buffer.from(text, 'latin1')
 const INVALID = [400, -32600] as const
 const PARSE = [400, -32700] as const
-const DENIED = [200, -31403] as const
-const NAME = [400, -32602] as const
-const UNKNOWN = [200, -32601] as const
+export const DENIED = [200, -31403] as const
+export const NAME = [400, -32602] as const
 /** A call of a tool. */
 export const named = (name: string) => call(`{"name":${JSON.stringify(name)}}`)
 
@@ -111,7 +112,8 @@ export const DIFFERENTIALS: readonly Refused[] = [
   ['T14 500,000 that never close', '['.repeat(500_000), ...INVALID],
 ]
 
-function deep(levels: number): string {
+/** Arrays in arrays. */
+export function deep(levels: number): string {
   return `${'['.repeat(levels)}${']'.repeat(levels)}`
 }
 
@@ -185,115 +187,7 @@ export const SHAPES: readonly Refused[] = [
   ],
 ]
 
-function members(count: number, prefix = 'k'): string {
+/** So many members of one object. */
+export function members(count: number, prefix = 'k'): string {
   return Array.from({ length: count }, (_, n) => `"${prefix}${n}":1`).join()
 }
-
-/** Messages that name what this caller may not use. */
-export const NAMES: readonly Refused[] = [
-  ...[
-    'secret',
-    'secret ',
-    ' secret',
-    'SECRET',
-    '\uff53ecret',
-    'secre\u0301t',
-    'public ',
-    'Public',
-    'publi\u0441',
-    'constructor',
-    'toString',
-    '*',
-    'public*',
-    'call_tool',
-  ].map((name) => [`T21 T24 the tool ${JSON.stringify(name)}`, named(name), ...DENIED] as const),
-  ...[
-    'secret\0',
-    'public\0',
-    'public\n',
-    '\x7f',
-    '\x85',
-    '',
-    'a'.repeat(129),
-    'a'.repeat(10_000),
-  ].map(
-    (name) =>
-      [
-        `T21 a name of ${name.length}: ${JSON.stringify(name.slice(0, 9))}`,
-        named(name),
-        ...NAME,
-      ] as const,
-  ),
-  ['T22 a name in _meta', call('{"_meta":{"name":"public"},"name":"secret"}'), ...DENIED],
-  ['T22 a method in params', call('{"method":"tools/list","name":"secret"}'), ...DENIED],
-  ...[
-    'nope/x',
-    'TOOLS/CALL',
-    'tools/call ',
-    'tools/Call',
-    'sampling/createMessage',
-    'elicitation/create',
-    'roots/list',
-    'server/discover',
-    'subscriptions/listen',
-    'skills/list',
-    'tasks/update',
-    '__proto__',
-    'constructor',
-  ].map(
-    (method) => [`T23 ${method}`, message(`"method":"${method}",${SECRET}`), ...UNKNOWN] as const,
-  ),
-  ['T23 a task of nobody', message('"method":"tasks/get","params":{"taskId":"a"}'), ...UNKNOWN],
-  ['T23 a prompt', message('"method":"prompts/get","params":{"name":"secret"}'), ...DENIED],
-  [
-    'T23 a resource',
-    message('"method":"resources/read","params":{"uri":"docs://secret/a"}'),
-    ...DENIED,
-  ],
-  [
-    'T40 a resource that climbs',
-    message('"method":"resources/read","params":{"uri":"docs://public/%2e%2e/a"}'),
-    ...DENIED,
-  ],
-  [
-    'T23 a subscription',
-    message('"method":"resources/subscribe","params":{"uri":"docs://secret/a"}'),
-    ...DENIED,
-  ],
-  [
-    'T23 a completion of a prompt',
-    message(
-      '"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"secret"}}',
-    ),
-    ...DENIED,
-  ],
-  [
-    'T23 a completion of nothing',
-    message('"method":"completion/complete","params":{"name":"secret"}'),
-    ...NAME,
-  ],
-]
-
-/** Bodies that must reach the upstream byte for byte. */
-export const FORWARDED: readonly (readonly [name: string, body: string])[] = [
-  [
-    'T13 numbers beyond a double',
-    call('{"name":"public","arguments":{"n":12345678901234567890,"m":1e400,"z":-0.0,"e":1E+2}}'),
-  ],
-  [
-    'T12 lone surrogates',
-    call('{"name":"public","arguments":{"a":"\\ud800","b":"\\uDFFF\\ud800"}}'),
-  ],
-  ['odd white space', ` \t\r\n${LIST.replaceAll(/([:,{}])/g, ' $1\r\n\t')} \n`],
-  ['escapes', '{"\\u006dethod":"tools\\/list","\\u006asonrpc":"2.0","id":"\\u0000\\ud83d\\ude00"}'],
-  ['unknown members', message('"x":[{"Deep":null}],"method":"tools/list","params":{"cursor":""}')],
-  ['T5 constructor', message('"constructor":{"name":"secret"},"method":"tools/list"')],
-  ['T14 64 levels', call(`{"name":"public","arguments":${deep(62)}}`)],
-  [
-    'T22 names beside the name',
-    call('{"method":"tools/call","name":"public","_meta":{"name":"secret"}}'),
-  ],
-  ['T20 70,000 members', call(`{"name":"public","arguments":{${members(70_000)}}}`)],
-  ['U+2028 and four bytes', call('{"name":"public","arguments":{"a":"\u2028\u{1f600}\ufeff"}}')],
-  ['nearly 1 MiB', call(`{"name":"public","arguments":{"a":"${'a'.repeat(1_048_000)}"}}`)],
-]

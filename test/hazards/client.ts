@@ -36,6 +36,8 @@ export function open(
     outgoing.on('error', reject)
     outgoing.on('response', (response) => resolve(watch(response, outgoing)))
   })
+  // No wait without an end: a hang is a failure of its own test.
+  outgoing.setTimeout(20_000, () => outgoing.destroy(new Error('nothing came for 20 s')))
   // A test that leaves before the head does not wait for it.
   head.catch(() => undefined)
   outgoing.end(body === undefined ? undefined : JSON.stringify(body))

@@ -1,4 +1,4 @@
-// A program for memory.test.ts: an upstream that answers every POST with a very large body, and then
+// A program for exhaustion-memory.test.ts: an upstream that answers every POST with a very large body, and then
 // prints its length and SHA-256. `node flood.ts json|events|event BYTES`
 
 import { createHash } from 'node:crypto'

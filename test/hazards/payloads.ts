@@ -106,6 +106,17 @@ export const SHAPES: readonly Payload[] = [
     frame(`"id":1,"note":"${HIDDEN}","error":{"code":1,"message":"","x":"${HIDDEN}"}`),
     'drops',
   ],
+  ['T107 a list in _meta', result(`"tools":[${SEEN}],"_meta":{${TOOLS}}`), 'drops'],
+  [
+    'T107 a list deep in _meta',
+    result(`"tools":[${SEEN}],"_meta":{"a/b":[{"c":{${TOOLS}}}]}`),
+    'drops',
+  ],
+  [
+    'T107 a folded list in _meta',
+    result(`"tools":[${SEEN}],"_meta":{"Tool\u017f":["${HIDDEN}"]}`),
+    'drops',
+  ],
   ['130 levels', result(`"a":${'['.repeat(130)}"${HIDDEN}"${']'.repeat(130)},${TOOLS}`), 'drops'],
   ['text after it', `${LIST}${LIST}`, 'drops'],
   ['a comment in it', LIST.replace('"id"', '/**/"id"'), 'drops'],

@@ -1,6 +1,7 @@
 // The program as its users run it: a child process with settings in its environment, a policy file in
 // a folder of its own, and everything it prints.
 
+import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,25 +32,45 @@ export type Program = {
   readonly exited: Promise<number | null>
 }
 
+/** How it is started, where that differs from the usual. */
+export type Launch = {
+  /** A module loaded before the program; it hears what is sent to the child. */
+  readonly preload?: URL
+  /** `ulimit -n`, soft and hard: Node raises the soft limit to the hard one. */
+  readonly maxFiles?: number
+}
+
 /** Runs `toolstile ...args`; only the settings given exist. */
 export function run(
   t: TestContext,
   args: readonly string[],
   settings: Readonly<Record<string, string>>,
-  environment: Readonly<Record<string, string>> = {},
+  { preload, maxFiles }: Launch = {},
 ): Program {
-  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '', ...environment }
+  const env: Record<string, string> = { PATH: process.env['PATH'] ?? '' }
   for (const [name, value] of Object.entries(settings)) env[`TOOLSTILE_${name}`] = value
-  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const command = [
+    ...(maxFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${maxFiles} && exec "$0" "$@"`]),
+    process.execPath,
+    ...(preload === undefined ? [] : ['--import', preload.href]),
+    MAIN,
+    ...args,
+  ]
+  const child = spawn(command[0] ?? '', command.slice(1), {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe', ...(preload === undefined ? [] : ['ipc' as const])],
+  })
   t.after(() => child.kill('SIGKILL'))
   let stdout = ''
   let stderr = ''
   const lines: Record<string, unknown>[] = []
   const waiting = new Set<() => void>()
-  child.stderr.on('data', (chunk) => {
+  child.stderr?.on('data', (chunk) => {
     stderr += chunk
   })
-  createInterface({ input: child.stdout }).on('line', (line) => {
+  const out = child.stdout
+  assert.ok(out)
+  createInterface({ input: out }).on('line', (line) => {
     stdout += `${line}\n`
     if (line.startsWith('{"')) lines.push(JSON.parse(line))
     for (const look of waiting) look()

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { TestContext } from 'node:test'
 import { type Hostile, startHostile, whole } from '../support/hostile.ts'
-import { startProxy, type TestProxy } from '../support/proxy.ts'
+import { type ProxyOptions, startProxy, type TestProxy } from '../support/proxy.ts'
 
 /** One answer on a connection. */
 export type Reply = {
@@ -35,7 +35,10 @@ export type RawBench = {
 export const LIST = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
 
 /** Starts both. */
-export async function startRaw(t: TestContext): Promise<RawBench> {
+export async function startRaw(
+  t: TestContext,
+  options: Partial<ProxyOptions> = {},
+): Promise<RawBench> {
   const upstream = await startHostile((asked, socket) => {
     const { id, method } = asked.body.length === 0 ? {} : JSON.parse(asked.body.toString())
     const result = method === 'tools/list' ? { tools: [{ name: 'public' }] } : {}
@@ -47,7 +50,7 @@ export async function startRaw(t: TestContext): Promise<RawBench> {
     tools: { public: { anyone: true }, secret: { scopes: ['secret:read'] } },
     resources: { 'docs://public/*': { anyone: true } },
   }
-  const proxy = await startProxy({ upstream: upstream.url, policy })
+  const proxy = await startProxy({ upstream: upstream.url, policy, ...options })
   t.after(() => proxy.stop())
   const token = await proxy.token({ scope: '' })
   const request = (line: string, headers: readonly string[] = [], body?: string | Uint8Array) => {
@@ -86,10 +89,31 @@ export async function startRaw(t: TestContext): Promise<RawBench> {
   }
 }
 
+/** A request without a body. */
+export function head(
+  http: string,
+  token: string,
+  headers: Readonly<Record<string, string>> = {},
+): Buffer {
+  const lines = [
+    `${http} /mcp HTTP/1.1`,
+    'host: 127.0.0.1',
+    `authorization: Bearer ${token}`,
+    'accept: application/json, text/event-stream',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ]
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`)
+}
+
 /** Sends bytes to a port and reads replies. */
-export async function talk(port: number, bytes: Uint8Array, count = 1): Promise<Talk> {
+export async function talk(
+  port: number,
+  bytes: Uint8Array,
+  count = 1,
+  waitMs = 10_000,
+): Promise<Talk> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-  const signal = AbortSignal.timeout(10_000)
+  const signal = AbortSignal.timeout(waitMs)
   let received = Buffer.alloc(0)
   let closed = false
   const replies: Reply[] = []
@@ -122,7 +146,8 @@ export async function talk(port: number, bytes: Uint8Array, count = 1): Promise<
 
 type Parsed = { readonly reply: Reply; readonly end: number }
 
-function parse(bytes: Buffer): Parsed | undefined {
+/** The first reply in these bytes, once it is complete. */
+export function parse(bytes: Buffer): Parsed | undefined {
   const head = bytes.indexOf('\r\n\r\n')
   if (head < 0) return undefined
   const [line = '', ...fields] = bytes.toString('latin1', 0, head).split('\r\n')

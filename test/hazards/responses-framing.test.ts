@@ -25,6 +25,11 @@ const FRAMING: readonly Row[] = [
     ...shown,
   },
   {
+    name: '103 without end',
+    answer: raw(...Array(9).fill('HTTP/1.1 103 x\r\n'), ''),
+    ...refused,
+  },
+  {
     name: '100 first',
     answer: Buffer.concat([raw('HTTP/1.1 100 Continue', '', ''), whole(LIST)]),
     ...refused,
@@ -164,7 +169,7 @@ const FRAMING: readonly Row[] = [
   },
 ]
 
-test('hostile framing of a list passes nothing unread', async (t) => {
+test('hostile framing of a list passes nothing unread (T134)', async (t) => {
   const bench = await startBench(t)
   for (const row of FRAMING) await t.test(row.name, () => bench.run(row))
   await t.test('the proxy is alive and recorded each of them once', () => bench.alive())

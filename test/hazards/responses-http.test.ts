@@ -2,7 +2,7 @@
 // T102, T108, T109). The body holds the list, so nothing of it may pass unread.
 
 import { test } from 'node:test'
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { chunked, whole } from '../support/hostile.ts'
 import { HIDDEN, LIST, type Row, startBench } from './answers.ts'
 
@@ -107,11 +107,23 @@ const STATUSES: readonly Row[] = [
 
 const encoded = (name: string, bytes: Buffer) =>
   whole(bytes, [JSON_TYPE, `content-encoding: ${name}`])
+const twice = whole(gzipSync(LIST), [
+  JSON_TYPE,
+  'content-encoding: identity',
+  'content-encoding: gzip',
+])
 const ENCODINGS: readonly Row[] = [
   { name: 'gzip', answer: encoded('gzip', gzipSync(LIST)), status: 502 },
   { name: 'x-gzip', answer: encoded('x-gzip', gzipSync(LIST)), status: 502 },
   { name: 'deflate', answer: encoded('deflate', deflateSync(LIST)), status: 502 },
   { name: 'br', answer: encoded('br', brotliCompressSync(LIST)), status: 502 },
+  { name: 'zstd', answer: encoded('zstd', zstdCompressSync(LIST)), status: 502 },
+  {
+    name: 'twenty codings',
+    answer: encoded(Array(20).fill('gzip').join(', '), gzipSync(LIST)),
+    status: 502,
+  },
+  { name: 'two headers of it', answer: twice, status: 502 },
   { name: 'gzip twice', answer: encoded('gzip, gzip', gzipSync(gzipSync(LIST))), status: 502 },
   { name: 'gzip that is not', answer: encoded('gzip', Buffer.from(LIST)), status: 502 },
   { name: 'an unknown one', answer: encoded(HIDDEN, Buffer.from(LIST)), status: 502 },
@@ -171,14 +183,14 @@ const HEADERS: readonly Row[] = [
 ]
 
 const GROUPS: Readonly<Record<string, readonly Row[]>> = {
-  types: [...TYPES, ...MORE_TYPES],
-  statuses: STATUSES,
-  encodings: ENCODINGS,
-  headers: HEADERS,
+  'T97 types': [...TYPES, ...MORE_TYPES],
+  'T97 T108 T109 statuses': STATUSES,
+  'T98 encodings': ENCODINGS,
+  'T109 headers': HEADERS,
 }
 
 for (const [group, rows] of Object.entries(GROUPS)) {
-  test(`hostile ${group} of a list pass nothing unread`, async (t) => {
+  test(`${group} of a list that are hostile pass nothing unread`, async (t) => {
     const bench = await startBench(t)
     for (const row of rows) await t.test(row.name, () => bench.run(row))
     await t.test('the proxy is alive and recorded each of them once', () => bench.alive())

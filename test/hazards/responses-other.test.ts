@@ -48,6 +48,14 @@ const CALLS: readonly Row[] = [
     broken: true,
   },
   {
+    name: 'a notification in place of the answer (T95, T101)',
+    ask: CALL,
+    answer: chunks(
+      `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"docs://${HIDDEN}"}}`,
+    ),
+    broken: true,
+  },
+  {
     name: 'gzip without saying so',
     ask: CALL,
     answer: chunks(Buffer.from([31, 139, 8])),
@@ -200,22 +208,40 @@ const REPLAYS: readonly Row[] = [
   },
 ]
 
-const GROUPS = { calls: CALLS, 'other lists': LISTS, 'the first exchange': FIRST, replays: REPLAYS }
+const GROUPS = {
+  'T95 calls': CALLS,
+  'T107 other lists': LISTS,
+  'T107 the first exchange': FIRST,
+  'T100 replays': REPLAYS,
+}
 
 for (const [group, rows] of Object.entries(GROUPS)) {
-  test(`hostile answers to ${group} pass no hidden name`, async (t) => {
+  test(`${group}: hostile answers pass no hidden name`, async (t) => {
     const bench = await startBench(t)
     for (const row of rows) await t.test(row.name, () => bench.run(row))
     await t.test('the proxy is alive and recorded each of them once', () => bench.alive())
   })
 }
 
-test('a list in any shape is refused on a replay, or filtered', async (t) => {
+test('a list in any shape is refused on a replay, or filtered (T100)', async (t) => {
   const bench = await startBench(t)
   // Without an id of its own a replay cannot tell who was asked: only the shape counts.
   const asked = /id|no jsonrpc|1\.0|another list|an error|no list|null as list|a string as list/
   for (const [name, bytes] of SHAPES.filter(([name]) => !asked.test(name)))
     await t.test(name, () => bench.run({ name, ask: REPLAY, answer: event(bytes) }))
+})
+
+test('a change of a list is told, and names nothing (T101)', async (t) => {
+  const bench = await startBench(t)
+  const lists = ['tools', 'prompts', 'resources']
+  const told = lists.map(
+    (list) => `{"jsonrpc":"2.0","method":"notifications/${list}/list_changed"}`,
+  )
+  const events = told.map((text) => `data: ${text}\n\n`).join('')
+  bench.upstream.script = (_, socket) => void socket.write(chunked(events))
+  const got = await bench.ask(REPLAY)
+  assert.equal(got.status, 200)
+  assert.equal(got.body.toString(), events)
 })
 
 test('an emptied page keeps its cursor (T106)', async (t) => {

@@ -26,7 +26,7 @@ const KINDS = [
 ] as const
 
 for (const [kind, framed] of KINDS) {
-  test(`a list in ${kind} is filtered or refused, whatever it looks like`, async (t) => {
+  test(`a list in ${kind} is filtered or refused, whatever it looks like (T95, T96)`, async (t) => {
     const bench = await startBench(t)
     for (const payload of PAYLOADS) {
       const row = framed(payload)
@@ -96,7 +96,7 @@ const STREAMS: readonly (readonly [string, string | Buffer, 'shows' | 'drops'])[
   ['the list of one, the error of the next', `data: ${SEEN}\n\ndata: {${TOOLS}}\n\n`, 'shows'],
 ]
 
-test('a list in an event stream is filtered or refused, whatever the stream looks like', async (t) => {
+test('a list in an event stream is filtered or refused in any form (T92, T93, T99)', async (t) => {
   const bench = await startBench(t)
   for (const [name, stream, shows] of STREAMS) {
     const expected = shows === 'shows' ? ({ shows: true } as const) : {}

@@ -5,11 +5,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { LIST, startRaw } from './raw.ts'
+import { assertRefusal } from './refusal.ts'
 
 const SECRET = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"secret"}}'
 // T10: UTF-8 reads a harmless list, UTF-7 the call of a tool.
 const POLYGLOT =
   '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"+ACIAfQAsACIAbQBlAHQAaABvAGQAIgA6ACIAdABvAG8AbABzAC8AYwBhAGwAbAAi-"}}'
+const UTF16 = Buffer.from(SECRET, 'utf16le')
 const PADDED = `${LIST}${' '.repeat(1_048_577)}`
 
 type Row = readonly [
@@ -83,6 +85,11 @@ const REFUSED: readonly Row[] = [
     'json',
     '',
   ].map((type): Row => [`T27 "${type}"`, [`content-type: ${type}`], SECRET, 415]),
+  ['T25 a coding beside identity', ['content-encoding: identity, br'], gzipSync(SECRET), 415],
+  ['T9 UTF-16 as it says', ['content-type: application/json; charset=utf-16'], UTF16, 415],
+  ['T9 UTF-16 as it says not', [], UTF16, 400],
+  ['T9 UTF-16BE', [], Buffer.from(UTF16).swap16(), 400],
+  ['T9 UTF-32', [], Buffer.from([...SECRET].flatMap((char) => [char.charCodeAt(0), 0, 0, 0])), 400],
   ['T27 two types', ['content-type: application/json', 'content-type: text/plain'], LIST, 400],
   ['T29 more than MAX_BODY', [], PADDED, 413],
   ['T29 more than MAX_BODY in chunks', ['transfer-encoding: chunked'], inChunks(PADDED), 413],
@@ -104,6 +111,7 @@ test('a body of another type, charset, encoding or size is refused', async (t) =
           replies.map((reply) => reply.status),
           [status],
         )
+        for (const reply of replies) assertRefusal(reply)
       })
       assert.equal(seen.length, 0)
     })
@@ -133,7 +141,7 @@ test('a harmless spelling is accepted, and the upstream gets ours (T10, T28)', a
   }
 })
 
-test('no type at all is refused', async (t) => {
+test('no type at all is refused (T27)', async (t) => {
   const bench = await startRaw(t)
   const { replies } = await bench.talk(bench.request('POST /mcp', [], LIST))
   assert.equal(replies[0]?.status, 415)

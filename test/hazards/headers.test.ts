@@ -3,7 +3,9 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { decodeHeaderValue } from '../../proxy/wire/headers.ts'
 import { LIST, startRaw } from './raw.ts'
+import { assertRefusal } from './refusal.ts'
 
 const REFUSED: readonly (readonly [status: number, ...headers: string[]])[] = [
   [403, 'host: evil.example'],
@@ -21,6 +23,9 @@ const REFUSED: readonly (readonly [status: number, ...headers: string[]])[] = [
   [400, 'origin: https://a', 'origin: https://b'],
   [400, 'mcp-session-id: a', 'mcp-session-id: b'],
   [400, 'mcp-name: a', 'Mcp-Name: b'],
+  [400, 'x-user-id : root'],
+  [400, 'x-toolstile-subject : root'],
+  [400, 'authorization : Bearer x'],
   [404, 'mcp-session-id: not-sealed-here'],
   [401, 'authorization: none'],
   [401, 'authorization: Bearer'],
@@ -32,12 +37,15 @@ const REFUSED: readonly (readonly [status: number, ...headers: string[]])[] = [
   [401, 'authorization: none', 'x-forwarded-uri: /health'],
   [401, 'authorization: none', 'x-original-url: /health'],
   [401, 'authorization: none', 'x-forwarded-for: 127.0.0.1'],
+  [401, 'authorization: none', 'x-forwarded-host: 127.0.0.1', 'x-real-ip: 127.0.0.1'],
+  [401, 'authorization: none', 'x-rewrite-url: /health', 'x-forwarded-prefix: /health'],
+  [403, 'host: evil.example', 'x-forwarded-host: 127.0.0.1'],
   [401, 'authorization: none', 'mcp-init-host: a', 'router-key: secret-api-key'],
   [401, 'authorization: none', 'x-toolstile-subject: alice', 'x-toolstile-scopes: secret:read'],
   [401, 'authorization: none', 'proxy-authorization: Bearer x', 'cookie: access_token=x'],
 ]
 
-test('hostile headers are refused, and the upstream sees nothing (T48, T52, T53)', async (t) => {
+test('hostile headers are refused, and the upstream sees nothing (T42, T48, T52, T53)', async (t) => {
   const bench = await startRaw(t)
   for (const [status, ...headers] of REFUSED) {
     await t.test(`${headers.join(', ')}: ${status}`, async () => {
@@ -47,6 +55,7 @@ test('hostile headers are refused, and the upstream sees nothing (T48, T52, T53)
           replies.map((reply) => reply.status),
           [status],
         )
+        for (const reply of replies) assertRefusal(reply)
       })
       assert.equal(seen.length, 0)
     })
@@ -82,7 +91,9 @@ test('a token has one spelling of its header (T55, T56)', async (t) => {
     await t.test(`${shown}: ${status}`, async () => {
       const seen = await bench.seen(async () => {
         const { replies } = await bench.talk(bench.post(LIST, headers))
-        assert.equal(replies[0]?.status, status)
+        const [reply] = replies
+        assert.equal(reply?.status, status)
+        if (reply !== undefined && status !== 200) assertRefusal(reply)
       })
       assert.equal(seen.length, status === 200 ? 1 : 0)
     })
@@ -90,12 +101,17 @@ test('a token has one spelling of its header (T55, T56)', async (t) => {
   assert.doesNotMatch(bench.proxy.logged(), new RegExp(token.slice(-40)))
 })
 
+// T51: in every spelling, and twice; T53; T54; T46: what Connection names is not what is dropped.
 const FORGED = [
   'x-user-id: root',
   'x-forwarded-user: root',
   'x-mcp-verified-sub: root',
   'X-Toolstile-Subject: root',
   'x-toolstile-subject: root',
+  'X-TOOLSTILE-SUBJECT: root',
+  'x_user_id: root',
+  'X-USER-ID: root',
+  'X-User-Id: root',
   'x_toolstile_subject: root',
   'X_TOOLSTILE_SUBJECT: root',
   'x-toolstile_subject: root',
@@ -133,7 +149,7 @@ const OURS = [
   'x-toolstile-subject',
 ]
 
-test('the upstream gets our headers, each once, and no forged one (T46, T51, T54)', async (t) => {
+test('the upstream gets our headers, each once, and no forged one (T43, T46, T47, T51, T53, T54)', async (t) => {
   const bench = await startRaw(t)
   const seen = await bench.seen(async () => {
     const { replies } = await bench.talk(bench.post(LIST, FORGED))
@@ -146,43 +162,123 @@ test('the upstream gets our headers, each once, and no forged one (T46, T51, T54
   assert.doesNotMatch(asked?.rawHead ?? '', /root|Bearer|gzip|DELETE/)
 })
 
-test('a subject that is no plain text is one harmless header (T57)', async (t) => {
+const SUBJECTS = [
+  '\u00e9',
+  'a b',
+  ' a',
+  'a ',
+  '=?base64?cm9vdA==?=',
+  'a@b@evil',
+  'user@example.com',
+  '\u{1f600}',
+  'a,b',
+  'a;b',
+  'a|b',
+  '"',
+  '%72oot',
+  's'.repeat(255),
+]
+
+test('a subject of any printable text is one harmless header of its own (T57, T58)', async (t) => {
   const bench = await startRaw(t)
-  for (const sub of [
-    'a\r\nX-Toolstile-Roles: admin',
-    '\u00e9',
-    'a b',
-    '=?base64?cm9vdA==?=',
-    'a@b@evil',
-  ]) {
+  const shown: (string | undefined)[] = []
+  for (const sub of SUBJECTS) {
     const token = await bench.proxy.token({ sub, scope: '' })
-    const seen = await bench.seen(async () => {
-      await bench.talk(bench.post(LIST, [`authorization: Bearer ${token}`]))
+    const [asked, second] = await bench.seen(async () => {
+      const { replies } = await bench.talk(bench.post(LIST, [`authorization: Bearer ${token}`]))
+      assert.equal(replies[0]?.status, 200)
     })
-    const [asked] = seen
-    if (asked === undefined) continue
+    assert.ok(asked !== undefined && second === undefined)
     assert.deepEqual([...asked.headers.keys()].sort(), OURS)
     assert.equal(asked.headers.get('x-toolstile-roles'), '')
-    assert.notEqual(asked.headers.get('x-toolstile-subject'), 'root')
+    const value = asked.headers.get('x-toolstile-subject') ?? ''
+    assert.equal(decodeHeaderValue(value), sub)
+    shown.push(value)
+  }
+  assert.equal(new Set(shown).size, SUBJECTS.length)
+})
+
+test('a subject that is no printable text is refused (T57)', async (t) => {
+  const bench = await startRaw(t)
+  const hostile = [
+    'a\r\nX-Toolstile-Roles: admin',
+    'a\n b',
+    'a\0',
+    '\u2028',
+    '\u0085',
+    '\x1b[2J',
+    '\ud800',
+    '',
+    's'.repeat(256),
+    's'.repeat(5_000),
+    7,
+    { a: 1 },
+    ['root'],
+    null,
+    true,
+  ]
+  for (const sub of hostile) {
+    await t.test(JSON.stringify(sub).slice(0, 40), async () => {
+      const token = await bench.proxy.token({ sub, scope: '' })
+      const seen = await bench.seen(async () => {
+        const { replies } = await bench.talk(bench.post(LIST, [`authorization: Bearer ${token}`]))
+        const [reply] = replies
+        assert.equal(reply?.status, 401)
+        assertRefusal(reply)
+      })
+      assert.equal(seen.length, 0)
+    })
   }
 })
 
-test('199 headers more change nothing, and what is beyond the limit cannot (T47)', async (t) => {
+test('no header is too far down to count (T47)', async (t) => {
   const bench = await startRaw(t)
   const many = (count: number) => Array.from({ length: count }, (_, n) => `x${n}: a`)
+  const twice = [`authorization: Bearer ${bench.token}`, ...many(1_000), 'authorization: x']
+  const smuggled = bench.request(
+    'DELETE /mcp',
+    [...many(1_000), 'transfer-encoding: chunked'],
+    '0\r\n\r\n',
+  )
   const seen = await bench.seen(async () => {
-    await bench.talk(bench.post(LIST, many(150)))
-    // The second Authorization may be cut off, but can never be the one that counts.
-    const { replies } = await bench.talk(
-      bench.post(LIST, [`authorization: Bearer ${bench.token}`, ...many(300), 'authorization: x']),
-    )
-    assert.ok([200, 400, 431].includes(replies[0]?.status ?? 0))
-    const smuggled = bench.request(
-      'DELETE /mcp',
-      [...many(300), 'transfer-encoding: chunked'],
-      '0\r\n\r\n',
-    )
-    await bench.talk(smuggled)
+    assert.equal((await bench.talk(bench.post(LIST, many(1_000)))).replies[0]?.status, 200)
+    assert.equal((await bench.talk(bench.post(LIST, twice))).replies[0]?.status, 400)
+    assert.equal((await bench.talk(smuggled)).replies[0]?.status, 400)
   })
-  for (const { headers } of seen) assert.equal(headers.get('x-toolstile-subject'), 'alice')
+  assert.equal(seen.length, 1)
+  assert.equal(seen[0]?.headers.get('x-toolstile-subject'), 'alice')
+  assert.doesNotMatch(seen[0]?.rawHead ?? '', /^x\d+:/m)
+})
+
+test('trace headers that are none are left behind, and a good one gets a new span (T150)', async (t) => {
+  const bench = await startRaw(t)
+  const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const junk = [
+    '00-root',
+    `00-${trace}-0000000000000000-01`,
+    `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
+    `ff-${trace}-00f067aa0ba902b7-01`,
+    `00-${trace.toUpperCase()}-00f067aa0ba902b7-01`,
+    `00-${trace}-00f067aa0ba902b7-01-more`,
+    `${'0'.repeat(8_000)}`,
+  ]
+  for (const traceparent of junk) {
+    const [asked] = await bench.seen(async () => {
+      const headers = [
+        `traceparent: ${traceparent}`,
+        `baggage: a=${'b'.repeat(4_000)}`,
+        'tracestate: a=1',
+      ]
+      assert.equal((await bench.talk(bench.post(LIST, headers))).replies[0]?.status, 200)
+    })
+    assert.match(asked?.headers.get('traceparent') ?? '', /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+    assert.doesNotMatch(asked?.headers.get('traceparent') ?? '', new RegExp(`${trace}|0{16}`))
+    assert.deepEqual([...(asked?.headers.keys() ?? [])].sort(), OURS)
+  }
+  const [asked] = await bench.seen(async () => {
+    await bench.talk(bench.post(LIST, [`traceparent: 00-${trace}-00f067aa0ba902b7-00`]))
+  })
+  const sent = asked?.headers.get('traceparent') ?? ''
+  assert.match(sent, new RegExp(`^00-${trace}-[0-9a-f]{16}-00$`))
+  assert.doesNotMatch(sent, /00f067aa0ba902b7/)
 })

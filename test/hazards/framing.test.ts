@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { LIST, type RawBench, startRaw } from './raw.ts'
+import { assertRefusal } from './refusal.ts'
 
 const SECRET = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"secret"}}'
 const SMUGGLED = `POST /mcp HTTP/1.1\r\nhost: a\r\nx-toolstile-subject: root\r\ncontent-length: ${SECRET.length}\r\n\r\n${SECRET}`
@@ -45,6 +46,11 @@ const FRAMING: readonly Row[] = [
   ...[
     'xchunked',
     'chunked, identity',
+    ',chunked',
+    'chunked,',
+    'identity, chunked',
+    'gzip, chunked',
+    'chunked\t, chunked',
     'identity',
     'chunked, chunked',
     '\x0bchunked',
@@ -59,6 +65,11 @@ const FRAMING: readonly Row[] = [
       withHeader(`transfer-encoding: ${coding}`, CHUNKED),
     ],
   ),
+  [
+    'T31 the same coding twice',
+    400,
+    ({ post }) => post(CHUNKED, ['transfer-encoding: chunked', 'transfer-encoding: chunked']),
+  ],
   ['T31 a space before the colon', 400, withHeader('transfer-encoding : chunked', CHUNKED)],
   [
     'T31 two codings',
@@ -70,10 +81,13 @@ const FRAMING: readonly Row[] = [
   ['T32 bare CR', 400, withHeader('x: a\rx-toolstile-subject: root')],
   ['T32 a folded header', 400, withHeader('x: a\r\n folded')],
   ['T32 a NUL', 400, withHeader('x: a\0b')],
+  ['T32 a NUL in a name', 400, withHeader('x\0: a')],
+  ['T32 a NUL in the target', 400, edited('/mcp', '/mcp\0')],
+  ['T32 a bare CR in the request line', 400, edited('HTTP/1.1', 'HTTP/1.1\rx: a')],
   ['T32 a header without a colon', 400, withHeader('x')],
   ['T32 a header without a name', 400, withHeader(': x')],
   ['T32 a space in a name', 400, withHeader('x y: a')],
-  ...['+5', '5_0', '0x5', '-1', '1e2', '99999999999999999999', '5, 5', '5 5'].map(
+  ...['', '+5', '5_0', '0x5', '-1', '1e2', '99999999999999999999', '5, 5', '5 5'].map(
     (length): Row => [
       `T33 "${length}"`,
       400,
@@ -100,7 +114,7 @@ const FRAMING: readonly Row[] = [
   ),
   ['T34 a bad end of a chunk', 400, chunks(`${hex(LIST)}\r\n${LIST}xx0\r\n\r\n`)],
   ['T34 a bare LF after a size', 400, chunks(`${hex(LIST)}\n${LIST}\r\n0\r\n\r\n`)],
-  ['T34 1 MB of chunk extensions', 400, chunks(`1;${'a'.repeat(1_000_000)}\r\n{\r\n0\r\n\r\n`)],
+  ['T34 16 MB of chunk extensions', 400, chunks(`1;${'a'.repeat(16_000_000)}\r\n{\r\n0\r\n\r\n`)],
   [
     'T36 DELETE with chunks',
     400,
@@ -132,8 +146,8 @@ const FRAMING: readonly Row[] = [
   ],
   ['T43 lower case', 400, plain('post /mcp HTTP/1.1', 'host: 127.0.0.1', '', '')],
   ['T43 no such method', 400, plain('SECRET /mcp HTTP/1.1', 'host: 127.0.0.1', '', '')],
-  ['T43 HTTP/2', 400, plain('PRI * HTTP/2.0', '', 'SM', '', '')],
-  ['T43 CONNECT', 'closed', plain('CONNECT 169.254.169.254:80 HTTP/1.1', 'host: a', '', '')],
+  ['T43 T140 HTTP/2', 400, plain('PRI * HTTP/2.0', '', 'SM', '', '')],
+  ['T43 CONNECT', 405, plain('CONNECT 169.254.169.254:80 HTTP/1.1', 'host: a', '', '')],
   ['T47 a head of 20 kB', 431, withHeader(`x: ${'a'.repeat(20_000)}`)],
   [
     'T47 3,000 headers',
@@ -146,6 +160,12 @@ const FRAMING: readonly Row[] = [
   ],
   ['T48 no Host', 400, plain('POST /mcp HTTP/1.1', 'content-length: 0', '', '')],
   ['T49 HTTP/1.0', 505, edited('HTTP/1.1', 'HTTP/1.0')],
+  [
+    'T49 HTTP/1.0 without Host',
+    505,
+    ({ token }) =>
+      Buffer.from(`POST /mcp HTTP/1.0\r\nauthorization: Bearer ${token}\r\n\r\n`, 'latin1'),
+  ],
   ['T49 HTTP/0.9', 505, plain('GET /mcp', '', '')],
   ['T49 HTTP/1.2', 400, edited('HTTP/1.1', 'HTTP/1.2')],
   ['TLS', 400, () => Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, 13, 10, 13, 10])],
@@ -160,6 +180,7 @@ async function refused(t: TestContext, bench: RawBench, rows: readonly Row[], cl
         const statuses = replies.map((reply) => reply.status)
         if (status === 'refused') assert.ok([400, 404].includes(statuses[0] ?? 0), `${statuses}`)
         else assert.deepEqual(statuses, status === 'closed' ? [] : [status])
+        for (const reply of replies) assertRefusal(reply)
         if (closes) assert.equal(closed, true)
       })
       assert.equal(seen.length, 0)

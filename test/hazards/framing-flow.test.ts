@@ -3,9 +3,10 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { Agent, createServer, type IncomingMessage, request } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { Budget } from '../../proxy/policy/budget.ts'
 import { read } from '../../proxy/stages/read.ts'
 import { LIST, startRaw } from './raw.ts'
 
@@ -24,7 +25,41 @@ test('each pipelined request is authenticated on its own (T37)', async (t) => {
   assert.equal(seen.length, 2)
 })
 
-test('answers to pipelined requests keep their order', async (t) => {
+test('a connection remembers no caller: each request shows its own token (T38)', async (t) => {
+  const bench = await startRaw(t)
+  const bob = await bench.proxy.token({ sub: 'bob', scope: '' })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.after(() => agent.destroy())
+  const sockets = new Set<Socket>()
+  const ask = async (authorization?: string) => {
+    const headers = {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...(authorization === undefined ? {} : { authorization }),
+    }
+    const outgoing = request(bench.proxy.url, { agent, method: 'POST', headers })
+    outgoing.end(LIST)
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+    sockets.add(response.socket)
+    response.resume()
+    await once(response, 'end')
+    return response.statusCode
+  }
+  const seen = await bench.seen(async () => {
+    assert.equal(await ask(`Bearer ${bench.token}`), 200)
+    assert.equal(await ask(), 401)
+    assert.equal(await ask('Bearer x'), 401)
+    assert.equal(await ask(`Bearer ${bob}`), 200)
+    assert.equal(await ask(), 401)
+  })
+  assert.equal(sockets.size, 1)
+  assert.deepEqual(
+    seen.map(({ headers }) => headers.get('x-toolstile-subject')),
+    ['alice', 'bob'],
+  )
+})
+
+test('answers to pipelined requests keep their order (T37)', async (t) => {
   const { post, talk } = await startRaw(t)
   const ids = Array.from({ length: 50 }, (_, n) => n)
   const requests = ids.map((id) => post(LIST.replace('"id":1', `"id":${id}`)))
@@ -51,13 +86,56 @@ test('a trailer is never a header (T35)', async (t) => {
   assert.doesNotMatch(seen[0]?.rawHead ?? '', /root|trailer|transfer-encoding/i)
 })
 
-test('a body in 1-byte chunks reaches the upstream whole (T34)', async (t) => {
+test('60,000 chunks of 1 byte are one body, a million of them are refused (T34)', async (t) => {
   const bench = await startRaw(t)
-  const body = `${[...LIST].map((byte) => `1\r\n${byte}\r\n`).join('')}0\r\n\r\n`
+  const body = `${LIST}${' '.repeat(60_000)}`
+  const inChunks = (text: string) =>
+    `${[...text].map((byte) => `1\r\n${byte}\r\n`).join('')}0\r\n\r\n`
+  const chunks = inChunks(body)
   const seen = await bench.seen(async () => {
-    await bench.talk(bench.post(body, ['transfer-encoding: chunked']))
+    const { replies } = await bench.talk(bench.post(chunks, ['transfer-encoding: chunked']))
+    assert.equal(replies[0]?.status, 200)
+    const many = inChunks(`${LIST}${' '.repeat(1_000_000)}`)
+    const refused = await bench.talk(bench.post(many, ['transfer-encoding: chunked']))
+    assert.equal(refused.replies[0]?.status, 413)
   })
-  assert.equal(seen[0]?.body.toString(), LIST)
+  assert.equal(seen.length, 1)
+  assert.equal(seen[0]?.body.toString(), body)
+})
+
+test('a method named in a header is not the method (T43)', async (t) => {
+  const bench = await startRaw(t)
+  const seen = await bench.seen(async () => {
+    for (const name of ['x-http-method-override', 'x-http-method', 'x-method-override']) {
+      const { replies } = await bench.talk(bench.post(LIST, [`${name}: DELETE`]))
+      assert.equal(replies[0]?.status, 200)
+    }
+  })
+  assert.equal(seen.length, 3)
+  for (const { line, rawHead } of seen) {
+    assert.equal(line, 'POST /mcp HTTP/1.1')
+    assert.doesNotMatch(rawHead, /DELETE/)
+  }
+})
+
+test('a connection that asked for an upgrade ends with its answer (T44)', async (t) => {
+  const bench = await startRaw(t)
+  const asks = ['connection: upgrade', 'upgrade: websocket']
+  const seen = await bench.seen(async () => {
+    // Node tells nobody of what is no HTTP behind it: the second one would hang.
+    const broken = bench.post(LIST, ['x: \x01'])
+    const { replies, closed } = await bench.talk(
+      Buffer.concat([bench.post(LIST, asks), broken]),
+      Number.POSITIVE_INFINITY,
+    )
+    assert.deepEqual(
+      replies.map(({ status }) => status),
+      [200],
+    )
+    assert.equal(replies[0]?.headers.get('connection'), 'close')
+    assert.equal(closed, true)
+  })
+  assert.equal(seen.length, 1)
 })
 
 test('the query and an upgrade stay behind (T41, T44)', async (t) => {
@@ -144,7 +222,9 @@ test('a body that trickles in is 408 (T123)', async (t) => {
   const server = createServer((request: IncomingMessage, response) => {
     const headers = new Map([['content-type', 'application/json']])
     const limits = { maxBytes: 1_000, maxDepth: 64, timeoutMs: 100 }
-    outcome.resolve(read({ http: 'POST', headers }, request, response, limits))
+    outcome.resolve(
+      read({ http: 'POST', headers }, request, response, limits, new Budget(1_000).lease()),
+    )
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   t.after(() => server.close().closeAllConnections())
