@@ -4,13 +4,21 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { SETTINGS, type Setting } from '../proxy/config.ts'
+import { SETTINGS } from '../proxy/config.ts'
 import { DENIALS, type DenialRow } from '../proxy/denials.ts'
 import { createMetrics } from '../proxy/observe/metrics.ts'
 import { refuse } from '../proxy/refuse.ts'
 import type { Denial } from '../proxy/types.ts'
+import type { Setting } from '../proxy/values.ts'
+import { countsTable, threatTables } from './ledger.ts'
+import { claimsOf, faultsOf, readCatalogue, readSources } from './threats.ts'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
+type Lockfile = {
+  readonly packages: Readonly<
+    Record<string, { readonly version?: string; readonly license?: string; readonly dev?: boolean }>
+  >
+}
 const FACTS = {
   metadataUrl: 'https://mcp.example.com/.well-known/oauth-protected-resource/mcp',
   scopes: ['public:read'],
@@ -40,6 +48,7 @@ const EXAMPLES: readonly (readonly [string, Partial<Denial> & Pick<Denial, 'deni
       id: 7,
       detail: 'the mcp-name header is not params.name of the body',
       got: 'get_public_info',
+      body: 'get_confidential_info',
     },
   ],
   ['A revision that is not supported', { denied: 'version_unsupported', id: 7, got: '2099-01-01' }],
@@ -47,12 +56,18 @@ const EXAMPLES: readonly (readonly [string, Partial<Denial> & Pick<Denial, 'deni
   ['Keys that cannot be loaded', { denied: 'keys_unavailable' }],
 ]
 
+const THREATS = readCatalogue(readFileSync(`${ROOT}tools/threats.yaml`, 'utf8'))
+const CLAIMS = claimsOf(readSources(ROOT))
+
 /** Every generated part: its page, its mark, its text. */
 const PARTS: readonly (readonly [page: string, mark: string, make: () => string])[] = [
   ['docs/configuration.md', 'settings', settingsTable],
   ['docs/denials.md', 'denials', denialsTable],
   ['docs/denials.md', 'answers', answers],
   ['docs/metrics.md', 'metrics', metricsTable],
+  ['docs/licences.md', 'licences', licencesTable],
+  ['docs/threats.md', 'counts', () => countsTable(THREATS, CLAIMS)],
+  ['docs/threats.md', 'threats', () => threatTables(THREATS, CLAIMS)],
 ]
 
 function settingsTable(): string {
@@ -107,6 +122,20 @@ function metricsTable(): string {
   return table(['name', 'type', 'labels', 'meaning'], rows)
 }
 
+/** Every package of the lockfile that a release can hold, by licence; what only builds and tests stays out. */
+function licencesTable(): string {
+  const { packages } = JSON.parse(readFileSync(`${ROOT}package-lock.json`, 'utf8')) as Lockfile
+  const shipped = Object.entries(packages).filter(([path, { dev }]) => path !== '' && dev !== true)
+  const byLicence = Map.groupBy(shipped, ([, { license }]) => license ?? 'none stated')
+  const rows = [...byLicence].sort().map(([licence, entries]) => {
+    const names = entries.map(
+      ([path, { version }]) => `${path.replace(/^.*node_modules\//, '')} ${version}`,
+    )
+    return [licence, String(names.length), names.sort().join(', ')]
+  })
+  return table(['licence', 'packages', 'names'], rows)
+}
+
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
@@ -133,4 +162,6 @@ for (const [page, mark, make] of PARTS) {
 }
 for (const page of drifted)
   process.stderr.write(`${relative(process.cwd(), ROOT + page)} has drifted; run npm run docs\n`)
-process.exitCode = drifted.size > 0 ? 1 : 0
+const faults = faultsOf(THREATS, CLAIMS)
+for (const fault of faults) process.stderr.write(`tools/threats.yaml: ${fault}\n`)
+process.exitCode = drifted.size + faults.length > 0 ? 1 : 0
