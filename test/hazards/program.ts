@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -11,6 +11,8 @@ import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const MAIN = fileURLToPath(new URL('../../proxy/main.ts', import.meta.url))
+/** What the first line of the program asks of Node. */
+const NODE_FLAGS = readFileSync(MAIN, 'utf8').split('\n', 1).join().match(/--\S+/g) ?? []
 export const PUBLIC_URL = 'http://127.0.0.1:8080/mcp'
 export const POLICY = `version: 1
 tools:
@@ -52,6 +54,7 @@ export function run(
   const command = [
     ...(maxFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${maxFiles} && exec "$0" "$@"`]),
     process.execPath,
+    ...NODE_FLAGS,
     ...(preload === undefined ? [] : ['--import', preload.href]),
     MAIN,
     ...args,
