@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parse } from 'yaml'
-import { type Literal, readLiterals } from './literals.ts'
+import { type AnyNode, parseTypeScript, textOf, visit } from './syntax.ts'
 
 /** A threat that has no test says why; one that is built in part, or otherwise, says so. */
 export type Threat = {
@@ -85,27 +85,45 @@ export function testFiles(root: string): readonly string[] {
  * Rows count only when some test is named by a value, and not only by texts.
  */
 export function claimsOf(sources: Sources): readonly Claim[] {
-  return [...sources].flatMap(([file, source]) => {
-    const literals = readLiterals(source)
+  const claims: Claim[] = []
+  for (const [file, source] of sources) {
     const runs = !file.endsWith('.test.ts') || /\btest\(\s*(?!['"])/.test(source)
-    return literals
-      .filter((literal) => isTestName(literal) || (runs && isRow(literal)))
-      .map(({ text }) => ({ file, name: text, numbers: cited(text) }))
-      .filter(({ numbers }) => numbers.length > 0)
-  })
+    visit(parseTypeScript(source), (node, parent) => {
+      const name = textOf(node)
+      if (name === undefined || parent === undefined) return
+      if (!isTestName(node, parent) && !(runs && isRow(name, node, parent))) return
+      const numbers = cited(name)
+      if (numbers.length > 0) claims.push({ file, name, numbers })
+    })
+  }
+  return claims
 }
 
 /** `regex.test('T1')` has no second argument, and a test that is skipped proves nothing. */
-function isTestName({ before, after }: Literal): boolean {
-  return after === ',' && before.at(-1) === '(' && RUNNERS.has(before.at(-2) ?? '')
+function isTestName(node: AnyNode, parent: AnyNode): boolean {
+  if (parent.type !== 'CallExpression') return false
+  // ESTree: a call has a callee and its arguments, a member has its property.
+  const { callee, arguments: given } = parent as unknown as {
+    callee: AnyNode
+    arguments: AnyNode[]
+  }
+  const { name } = (callee['property'] ?? callee) as { name?: string }
+  return given[0] === node && given.length > 1 && RUNNERS.has(name ?? '')
 }
 
-function isRow({ text, before, after }: Literal): boolean {
-  const [earlier, last] = before.slice(-2)
-  if (last === '[' && after === ',') return true
-  if (last === ':' && earlier === 'name') return true
-  if (after === ':' && (last === '{' || last === ',')) return true
-  return /^T\d+ /.test(text) && (last === '[' || last === ',') && after !== ')'
+function isRow(text: string, node: AnyNode, parent: AnyNode): boolean {
+  const { type, key, value, elements, arguments: given } = parent
+  if (type === 'Property') return key === node || (value === node && isNamed(key))
+  const row = Array.isArray(elements) ? elements : undefined
+  if (row !== undefined && row[0] === node && row.length > 1) return true
+  if (!/^T\d+ /.test(text)) return false
+  return (
+    row !== undefined || (Array.isArray(given) && given.indexOf(node) > 0 && given.at(-1) !== node)
+  )
+}
+
+function isNamed(key: unknown): boolean {
+  return (key as { name?: string }).name === 'name'
 }
 
 /** The threats that a name cites. */

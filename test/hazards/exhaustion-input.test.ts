@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { test } from 'node:test'
-import { readPatterns } from '../../tools/literals.ts'
+import { patternsIn } from '../../tools/syntax.ts'
 import { SHAPES as BODIES, call, DIFFERENTIALS, members, message } from './bodies.ts'
 import { NAMES } from './names.ts'
 import { LIST, startRaw } from './raw.ts'
@@ -33,7 +33,7 @@ test('no regular expression of the proxy repeats inside a repetition (T129)', ()
   const files = readdirSync(PROXY, { recursive: true, encoding: 'utf8' })
   const patterns = files
     .filter((file) => file.endsWith('.ts'))
-    .flatMap((file) => readPatterns(readFileSync(resolve(PROXY, file), 'utf8')))
+    .flatMap((file) => patternsIn(readFileSync(resolve(PROXY, file), 'utf8')))
   assert.ok(patterns.length > 40, `${patterns.length} patterns`)
   for (const known of ['/(a+)+$/', '/((a*)b)*/', '/(?:x|[ab]{2,})+/', '/(\\w+\\s?)*$/'])
     assert.equal(nests(known), true, known)

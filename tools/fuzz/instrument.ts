@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { registerHooks, stripTypeScriptTypes } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { type Node, parse } from 'acorn'
+import { isNode, visit } from '../syntax.ts'
 
 const SLOTS = 1 << 15
 const NAME = '__toolstileCounters'
@@ -83,20 +84,6 @@ export function instrument(
     }
   })
   return { source: `const $c=globalThis.${NAME};${apply(code, edits)}`, count }
-}
-
-type AnyNode = Node & Readonly<Record<string, unknown>>
-
-function isNode(value: unknown): value is AnyNode {
-  return typeof value === 'object' && value !== null && 'type' in value && 'start' in value
-}
-
-/** Outer nodes first: the order in which edits at one place must open, and the reverse of closing. */
-function visit(node: Node, see: (node: AnyNode) => void): void {
-  if (!isNode(node)) return
-  see(node)
-  for (const child of Object.values(node))
-    for (const item of Array.isArray(child) ? child : [child]) if (isNode(item)) visit(item, see)
 }
 
 function apply(code: string, edits: readonly Edit[]): string {
