@@ -5,8 +5,7 @@ import { connect } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import { Pool } from 'undici'
 import type { Config } from './config.ts'
-import { callerKey } from './policy/tally.ts'
-import type { Caller } from './types.ts'
+import { type Caller, callerKey } from './types.ts'
 import type { Upstream } from './values.ts'
 
 const PROBE_TIMEOUT_MS = 1_000

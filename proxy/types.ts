@@ -174,3 +174,8 @@ export type Denial = {
 export function isDenial(value: object): value is Denial {
   return 'denied' in value
 }
+
+/** The name of a caller in a table of callers; T58: no delimiter that a subject could hold. */
+export function callerKey(caller: Caller): string {
+  return JSON.stringify([caller.iss, caller.sub])
+}

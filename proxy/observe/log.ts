@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { pino } from 'pino'
-import type { Caller } from '../types.ts'
+import { type Caller, callerKey } from '../types.ts'
 
 /** The levels used here and the flush that an exit needs. */
 export type Log = {
@@ -55,7 +55,7 @@ function inOneLine(line: string): string {
 /** The subject as the log shows it: 16 hex of SHA-256 over issuer and subject, plain, or nothing. */
 export function subjectFor(caller: Caller, mode: 'hash' | 'plain' | 'none'): string | undefined {
   if (mode === 'none') return undefined
-  return mode === 'plain' ? caller.sub : shortHash(JSON.stringify([caller.iss, caller.sub]))
+  return mode === 'plain' ? caller.sub : shortHash(callerKey(caller))
 }
 
 /** The first 16 hex digits of a SHA-256. */

@@ -1,6 +1,6 @@
 // Counts what is under way, for each caller and in all, against two bounds (law 10).
 
-import type { Caller } from '../types.ts'
+import { type Caller, callerKey } from '../types.ts'
 
 /** Which bound is reached. */
 export type Full = 'caller' | 'all'
@@ -44,11 +44,6 @@ export class Tally {
   #of(key: string): number {
     return this.#counts.get(key) ?? 0
   }
-}
-
-/** The name of a caller in a table of callers; T58: no delimiter that a subject could hold. */
-export function callerKey(caller: Caller): string {
-  return JSON.stringify([caller.iss, caller.sub])
 }
 
 /** Wraps a function so that it runs once, however often it is called. */

@@ -2,7 +2,7 @@
 // task (R31, T121). Unknown to this process means denied.
 
 import { LRUCache } from 'lru-cache'
-import type { Caller, Target } from '../types.ts'
+import { type Caller, callerKey, type Target } from '../types.ts'
 
 /** The owners of the tasks created through this process; bounded, the oldest are forgotten. */
 export class TaskOwners {
@@ -43,5 +43,5 @@ export class TaskOwners {
 }
 
 function keyOf(taskId: string, caller: Caller): string {
-  return JSON.stringify([caller.iss, caller.sub, taskId])
+  return `${callerKey(caller)} ${taskId}`
 }

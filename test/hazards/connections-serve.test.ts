@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { startHostile, whole } from '../support/hostile.ts'
+import { type Script, startHostile, whole } from '../support/hostile.ts'
 import { type IssuerProcess, spawnIssuer } from '../support/issuer.ts'
 import { call, open } from './client.ts'
 import { addresses, POLICY, PUBLIC_URL, policyIn, readiness, run, settingsFor } from './program.ts'
@@ -89,23 +89,31 @@ test('a port in use is one sentence', async (t) => {
   }
 })
 
-test('SIGTERM lets a call finish and exits 0 within the budget (T135)', async (t) => {
+/** A call under way through a program of its own. */
+async function calling(t: TestContext, drainTimeout: string, script: Script) {
   const issuer = await issuerFor(t)
-  const release = Promise.withResolvers<void>()
   const asked = Promise.withResolvers<void>()
-  const upstream = await startHostile(async (_, socket) => {
+  const upstream = await startHostile((request, socket) => {
     asked.resolve()
-    await release.promise
-    socket.write(ANSWER)
+    return script(request, socket)
   })
   t.after(() => upstream.stop())
   const { policyFile } = policyIn(t)
   const settings = settingsFor(upstream.url, issuer.url, policyFile)
-  const program = run(t, ['serve'], { ...settings, DRAIN_TIMEOUT: '4s' })
+  const program = run(t, ['serve'], { ...settings, DRAIN_TIMEOUT: drainTimeout })
   const { url, admin } = await addresses(program)
   await readiness(admin, 200)
   const { head } = open(url, await issuer.mint({ aud: PUBLIC_URL }), call())
   await asked.promise
+  return { program, admin, head }
+}
+
+test('SIGTERM lets a call finish and exits 0 within the budget (T135)', async (t) => {
+  const release = Promise.withResolvers<void>()
+  const { program, admin, head } = await calling(t, '4s', async (_, socket) => {
+    await release.promise
+    socket.write(ANSWER)
+  })
   const begun = performance.now()
   program.child.kill('SIGTERM')
   await program.line('draining')
@@ -121,17 +129,7 @@ test('SIGTERM lets a call finish and exits 0 within the budget (T135)', async (t
 })
 
 test('SIGTERM ends a call that never ends, within the budget', async (t) => {
-  const issuer = await issuerFor(t)
-  const asked = Promise.withResolvers<void>()
-  const upstream = await startHostile(() => asked.resolve())
-  t.after(() => upstream.stop())
-  const { policyFile } = policyIn(t)
-  const settings = settingsFor(upstream.url, issuer.url, policyFile)
-  const program = run(t, ['serve'], { ...settings, DRAIN_TIMEOUT: '1s' })
-  const { url, admin } = await addresses(program)
-  await readiness(admin, 200)
-  const { head } = open(url, await issuer.mint({ aud: PUBLIC_URL }), call())
-  await asked.promise
+  const { program, head } = await calling(t, '1s', () => undefined)
   const begun = performance.now()
   program.child.kill('SIGTERM')
   await assert.rejects(head)

@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { loadPolicy, PolicySource } from '../../proxy/policy/source.ts'
 import type { PolicyOrProblems } from '../../proxy/policy/table.ts'
+import type { Caller } from '../../proxy/types.ts'
 
 const ONE = 'version: 1\ntools: { one: { anyone: true } }\n'
 const TWO = 'version: 1\ntools: { two: { anyone: true } }\n'
@@ -19,6 +20,15 @@ function setUp(t: TestContext, text: string | Uint8Array = ONE) {
   const path = join(folder, 'policy.yaml')
   writeFileSync(path, text)
   return path
+}
+
+const WHO: Caller = {
+  iss: '',
+  sub: '',
+  client: '',
+  scopes: new Set(),
+  roles: new Set(),
+  expiresAt: 0,
 }
 
 function sourceOf(t: TestContext, path: string) {
@@ -44,15 +54,7 @@ test('a file is loaded with the mode of rules that set none', (t) => {
   for (const deny of ['error', 'hide'] as const) {
     const loaded = loadPolicy(path, deny)
     assert.ok('policy' in loaded)
-    const who = {
-      iss: '',
-      sub: '',
-      client: '',
-      scopes: new Set(''),
-      roles: new Set(''),
-      expiresAt: 0,
-    }
-    assert.equal(loaded.policy.decide(who, { kind: 'tool', name: 'x' }).deny, deny)
+    assert.equal(loaded.policy.decide(WHO, { kind: 'tool', name: 'x' }).deny, deny)
   }
 })
 
@@ -181,13 +183,5 @@ test('a reload has the mode of rules that set none as well', (t) => {
   const { source } = sourceOf(t, path)
   writeFileSync(path, TWO)
   source.reload()
-  const who = {
-    iss: '',
-    sub: '',
-    client: '',
-    scopes: new Set(''),
-    roles: new Set(''),
-    expiresAt: 0,
-  }
-  assert.equal(source.current.decide(who, { kind: 'tool', name: 'x' }).deny, 'error')
+  assert.equal(source.current.decide(WHO, { kind: 'tool', name: 'x' }).deny, 'error')
 })

@@ -1,6 +1,8 @@
 // The settings of a proxy under siege: the bounds that the attacks run into, short enough for them to
 // be met within seconds.
 
+import { settingsFor } from '../hazards/program.ts'
+
 const BOUNDS = {
   HEADERS_TIMEOUT: '4s',
   BODY_TIMEOUT: '3s',
@@ -13,18 +15,8 @@ const BOUNDS = {
 }
 
 /** The environment of the program. */
-export function settingsOf(upstream: string, audience: string, issuer: string, policyFile: string) {
-  const settings = {
-    UPSTREAM_URL: upstream,
-    PUBLIC_URL: audience,
-    HOST: '127.0.0.1',
-    PORT: '0',
-    ADMIN_HOST: '127.0.0.1',
-    ADMIN_PORT: '0',
-    ISSUER: issuer,
-    POLICY_FILE: policyFile,
-    ...BOUNDS,
-  }
+export function settingsOf(upstream: string, issuer: string, policyFile: string) {
+  const settings = { ...settingsFor(upstream, issuer, policyFile), ...BOUNDS }
   return Object.fromEntries(
     Object.entries(settings).map(([name, value]) => [`TOOLSTILE_${name}`, value]),
   )

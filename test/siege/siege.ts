@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { PUBLIC_URL } from '../hazards/program.ts'
 import { type CleanUp, spawnChild } from '../support/child.ts'
 import { type IssuerProcess, spawnIssuer } from '../support/issuer.ts'
 import type { Assault, Ends } from './attacker.ts'
@@ -55,7 +56,6 @@ export type Report = {
   readonly sockets: { readonly before: number; readonly after: number }
 }
 
-const AUDIENCE = 'http://127.0.0.1:8080/mcp'
 const MAIN = fileURLToPath(new URL('../../proxy/main.ts', import.meta.url))
 const POLICY = `version: 1
 tools:
@@ -147,7 +147,7 @@ export async function laySiege(t: CleanUp, plan: Plan): Promise<Report> {
 }
 
 function minter(issuer: IssuerProcess) {
-  return (sub: string, scope: string) => issuer.mint({ aud: AUDIENCE, sub, scope })
+  return (sub: string, scope: string) => issuer.mint({ aud: PUBLIC_URL, sub, scope })
 }
 
 type Program = {
@@ -163,7 +163,7 @@ async function startProgram(t: CleanUp, upstream: string, issuer: string): Promi
   const policyFile = join(folder, 'policy.yaml')
   writeFileSync(policyFile, POLICY)
   const child = spawn(process.execPath, [MAIN, 'serve'], {
-    env: { PATH: process.env['PATH'] ?? '', ...settingsOf(upstream, AUDIENCE, issuer, policyFile) },
+    env: { PATH: process.env['PATH'] ?? '', ...settingsOf(upstream, issuer, policyFile) },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   t.after(() => child.kill('SIGKILL'))
