@@ -115,7 +115,8 @@ function metricsTable(): string {
     .map((metric) => {
       // prom-client keeps the label names of a metric on it, and leaves them out of its types.
       const { labelNames = [] } = metric as { readonly labelNames?: readonly string[] }
-      const type = metric.constructor.name.toLowerCase()
+      const { name } = metric.constructor
+      const type = name === 'Timings' ? 'histogram' : name.toLowerCase()
       return [`\`${metric.name}\``, type, labelNames.map((l) => `\`${l}\``).join(' '), metric.help]
     })
   registry.clear()

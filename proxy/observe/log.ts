@@ -1,36 +1,58 @@
 // JSON lines on stdout. Messages are constant strings, facts are fields; never a token, a secret,
 // a body, tool arguments or a session id in the clear (law 12, T141, T147).
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { pino } from 'pino'
-import { type Caller, callerKey } from '../types.ts'
+import { inOneLine } from './line.ts'
 
 /** The levels used here and the flush that an exit needs. */
 export type Log = {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
+  /** The line of one exchange: its members as JSON, with the comma before each. */
+  exchange(members: string): void
   flush(): void
 }
 
 /** Opens the log on a file descriptor, 1 for stdout. */
 export function openLog(level: string, fd = 1): Log {
-  const destination = pino.destination({ fd, sync: false })
+  const destination = pino.destination({ fd, sync: false, contentMode: 'buffer' })
   const logger = pino(
     {
       level,
       base: null,
-      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      timestamp: () => `,"time":"${timeNow()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      hooks: { streamWrite: inOneLine },
     },
-    destination,
+    { write: (line) => void destination.write(bytesOf(inOneLine(line))) },
   )
+  const isInfo = logger.isLevelEnabled('info')
+  // One write for all exchanges that end in one turn of the loop.
+  let lines: string[] = []
+  const write = () => {
+    if (lines.length === 0) return
+    destination.write(bytesOf(lines.join('')))
+    lines = []
+  }
+  /** Lines keep the order of their times. */
+  const after =
+    (log: (fields: object, message: string) => void) =>
+    (fields: object, message: string): void => {
+      write()
+      log(fields, message)
+    }
   return {
-    info: (fields, message) => logger.info(fields, message),
-    warn: (fields, message) => logger.warn(fields, message),
-    error: (fields, message) => logger.error(fields, message),
+    info: after((fields, message) => logger.info(fields, message)),
+    warn: after((fields, message) => logger.warn(fields, message)),
+    error: after((fields, message) => logger.error(fields, message)),
+    exchange: (members) => {
+      if (!isInfo) return
+      if (lines.length === 0) setImmediate(write)
+      lines.push(`{"level":"info","time":"${timeNow()}"${members},"msg":"exchange"}\n`)
+    },
     flush: () => {
+      write()
       try {
         destination.flushSync()
       } catch {
@@ -40,25 +62,25 @@ export function openLog(level: string, fd = 1): Log {
   }
 }
 
-// T141: JSON lets these stand as they are, and yet readers break lines at them (NEL, U+2028,
-// U+2029) and terminals obey them (C1 controls, marks that turn the direction of text). A lone
-// surrogate has no UTF-8 (T12), and would be told from no other one.
-const UNSAFE = /[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\p{Cs}]/gu
-
-/** Escapes what a reader of lines or a terminal could take for more than text. */
-function inOneLine(line: string): string {
-  return line.replace(UNSAFE, (unsafe) => {
-    return `\\u${unsafe.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
+/** In this mode a destination takes bytes, which its types do not say; a string is encoded slowly. */
+function bytesOf(lines: string): string {
+  return Buffer.from(lines) as unknown as string
 }
 
-/** The subject as the log shows it: 16 hex of SHA-256 over issuer and subject, plain, or nothing. */
-export function subjectFor(caller: Caller, mode: 'hash' | 'plain' | 'none'): string | undefined {
-  if (mode === 'none') return undefined
-  return mode === 'plain' ? caller.sub : shortHash(callerKey(caller))
+let shownMs = 0
+let shown = ''
+
+/** RFC 3339, made anew once a millisecond at most. */
+function timeNow(): string {
+  const now = Date.now()
+  if (now !== shownMs) {
+    shownMs = now
+    shown = new Date(now).toISOString()
+  }
+  return shown
 }
 
 /** The first 16 hex digits of a SHA-256. */
 export function shortHash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+  return hash('sha256', text).slice(0, 16)
 }

@@ -2,7 +2,8 @@
 // else is `_other` (T148). A failing observer is never allowed to fail a request.
 
 import { performance } from 'node:perf_hooks'
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counts, Timings } from './series.ts'
 
 // OpenTelemetry semantic conventions: buckets of mcp.server.operation.duration, seconds.
 const OPERATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300]
@@ -17,16 +18,30 @@ export type Metrics = ReturnType<typeof createMetrics>
 export function createMetrics(version: string) {
   const registry = new Registry()
   const registers = [registry]
+  /** What is counted on the path of each exchange. */
+  const counts = (name: string, help: string, labelNames: readonly string[]) => {
+    const series = new Counts(labelNames)
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        series.collect(this)
+      },
+    })
+    return series
+  }
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter({ name, help, labelNames, registers })
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge({ name, help, labelNames, registers })
-  const histogram = <L extends string>(
+  const histogram = (
     name: string,
     help: string,
-    labelNames: readonly L[],
-    buckets: number[],
-  ) => new Histogram({ name, help, labelNames, buckets, registers })
+    labelNames: readonly string[],
+    buckets: readonly number[],
+  ) => new Timings(name, help, labelNames, buckets, registry)
   collectDefaultMetrics({ register: registry })
   eventLoopUtilization(registry)
   gauge('toolstile_build_info', 'Version of the running build; always 1', ['version']).set(
@@ -34,6 +49,9 @@ export function createMetrics(version: string) {
     1,
   )
   const scrapes: (() => void)[] = []
+  const inflight = { count: 0 }
+  const posts = gauge('toolstile_inflight_requests', 'POST exchanges under way')
+  scrapes.push(() => posts.set(inflight.count))
   return {
     registry,
     /** Runs before each scrape, to set what is read rather than counted. */
@@ -42,7 +60,7 @@ export function createMetrics(version: string) {
       for (const run of scrapes) run()
       return registry.metrics()
     },
-    requests: counter('toolstile_requests_total', 'Exchanges by method, decision and reason', [
+    requests: counts('toolstile_requests_total', 'Exchanges by method, decision and reason', [
       'method',
       'decision',
       'reason',
@@ -65,15 +83,15 @@ export function createMetrics(version: string) {
       [],
       OPERATION_BUCKETS,
     ),
-    inflight: gauge('toolstile_inflight_requests', 'POST exchanges under way'),
+    inflight,
     openStreams: gauge('toolstile_open_streams', 'SSE streams open to clients'),
-    itemsHidden: counter('toolstile_items_hidden_total', 'List entries cut out, by kind', ['kind']),
-    framesDropped: counter(
+    itemsHidden: counts('toolstile_items_hidden_total', 'List entries cut out, by kind', ['kind']),
+    framesDropped: counts(
       'toolstile_frames_dropped_total',
       'Upstream messages dropped because they could not be judged, by reason',
       ['reason'],
     ),
-    tokenCache: counter('toolstile_token_cache_total', 'Verified-token cache look-ups', ['result']),
+    tokenCache: counts('toolstile_token_cache_total', 'Verified-token cache look-ups', ['result']),
     jwksRefresh: counter('toolstile_jwks_refresh_total', 'Key set loads', ['result']),
     jwksAge: gauge('toolstile_jwks_age_seconds', 'Age of the key set; -1 before the first load'),
     policyDecision: histogram(

@@ -1,7 +1,7 @@
 // W3C trace context: the incoming traceparent is kept when it is valid, else a new trace begins
 // (T150). Nothing else of the caller's tracing headers goes on.
 
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 
 /** The identifiers of one exchange. */
 export type Trace = { readonly traceId: string; readonly traceparent: string }
@@ -17,7 +17,16 @@ export function continueTrace(incoming: string | string[] | undefined): Trace {
   return { traceId, traceparent: `00-${traceId}-${randomHex(8)}-${flags}` }
 }
 
-/** So many random bytes as hex. */
+const POOL_BYTES = 8_192
+const pool = Buffer.alloc(POOL_BYTES)
+let used = POOL_BYTES
+
+/** So many random bytes as hex, at most 8192; a call of the generator for each would cost more. */
 export function randomHex(bytes: number): string {
-  return randomBytes(bytes).toString('hex')
+  if (used + bytes > POOL_BYTES) {
+    randomFillSync(pool)
+    used = 0
+  }
+  used += bytes
+  return pool.toString('hex', used - bytes, used)
 }

@@ -1,0 +1,91 @@
+// The line of one exchange as text. It is written for every request, so it is put together by hand;
+// whatever a caller or a server can choose is quoted here and nowhere else (T141).
+
+import { type Caller, callerKey } from '../types.ts'
+
+/** The facts of one exchange, as the line names them (contract section 6); undefined is left out. */
+export type LineFacts = {
+  readonly requestId: string
+  readonly traceId: string
+  readonly replica: string
+  /** From `callerPart`, or nothing. */
+  readonly caller: string
+  readonly method: string
+  readonly target: string | undefined
+  readonly era: string | undefined
+  readonly decision: string
+  readonly outcome: string
+  readonly reason: string
+  readonly detail: string | undefined
+  readonly rule: string | undefined
+  readonly policyVersion: string | undefined
+  readonly status: number | undefined
+  readonly durationMs: number
+  readonly upstreamMs: number | undefined
+  readonly requestBytes: number
+  readonly responseBytes: number
+  readonly session: string | undefined
+  readonly argumentsSHA256: string | undefined
+}
+
+/** The members of the line of one exchange, with the comma before each. */
+export function renderLine(facts: LineFacts): string {
+  // What is not quoted comes from closed sets, from our own generators, or is a number.
+  return (
+    `,"request_id":"${facts.requestId}","trace_id":"${facts.traceId}","replica":${quoted(facts.replica)}` +
+    `${facts.caller},"method":${quoted(facts.method)}${text('target', facts.target)}${text('era', facts.era)}` +
+    `,"decision":"${facts.decision}","outcome":"${facts.outcome}","reason":"${facts.reason}"` +
+    `${text('detail', facts.detail)}${text('rule', facts.rule)}${text('policy_version', facts.policyVersion)}` +
+    `${number('status', facts.status)},"duration_ms":${facts.durationMs}${number('upstream_ms', facts.upstreamMs)}` +
+    `,"request_bytes":${facts.requestBytes},"response_bytes":${facts.responseBytes}` +
+    `${text('session', facts.session)}${text('arguments_sha256', facts.argumentsSHA256)}`
+  )
+}
+
+/** How subjects are shown: by 16 hex of SHA-256 over issuer and subject, as they are, or not at all. */
+export type SubjectMode = 'hash' | 'plain' | 'none'
+type Part = { readonly mode: SubjectMode; readonly part: string }
+const parts = new WeakMap<Caller, Part>()
+
+/** The members that are the same for all requests of one token. */
+export function callerPart(
+  caller: Caller,
+  mode: SubjectMode,
+  hash: (text: string) => string,
+): string {
+  const known = parts.get(caller)
+  if (known?.mode === mode) return known.part
+  const shown = mode === 'plain' ? caller.sub : hash(callerKey(caller))
+  const subject = text('subject', mode === 'none' ? undefined : shown)
+  const roles = [...caller.roles].map(quoted).join()
+  const part = `,"issuer":${quoted(caller.iss)}${subject},"client":${quoted(caller.client)},"roles":[${roles}]`
+  parts.set(caller, { mode, part })
+  return part
+}
+
+function text(name: string, value: string | undefined): string {
+  return value === undefined ? '' : `,"${name}":${quoted(value)}`
+}
+
+function number(name: string, value: number | undefined): string {
+  return value === undefined ? '' : `,"${name}":${value}`
+}
+
+const PLAIN = /^[ !#-[\]-~]*$/
+
+/** A string as JSON, in which nothing breaks a line or moves a cursor. */
+export function quoted(value: string): string {
+  return PLAIN.test(value) ? `"${value}"` : inOneLine(JSON.stringify(value))
+}
+
+// T141: JSON lets these stand as they are, and yet readers break lines at them (NEL, U+2028,
+// U+2029) and terminals obey them (C1 controls, marks that turn the direction of text). A lone
+// surrogate has no UTF-8 (T12), and would be told from no other one.
+const UNSAFE = /[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\p{Cs}]/gu
+
+/** Escapes what a reader of lines or a terminal could take for more than text. */
+export function inOneLine(line: string): string {
+  return line.replace(UNSAFE, (unsafe) => {
+    return `\\u${unsafe.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}
