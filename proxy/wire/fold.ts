@@ -10,6 +10,22 @@ const DROPPED = /[\p{Pc}\p{Pd}\p{Z}\p{C}]/gu
  * an i; the dot that a dotted capital leaves goes too.
  */
 export function fold(name: string): string {
+  const known = folded.get(name)
+  if (known !== undefined) return known
+  const reduced = reduce(name)
+  if (name.length <= MAX_KEPT) {
+    if (folded.size === MAX_FOLDED) folded.clear()
+    folded.set(name, reduced)
+  }
+  return reduced
+}
+
+/** The same few names come with every message. */
+const folded = new Map<string, string>()
+const MAX_FOLDED = 1_024
+const MAX_KEPT = 64
+
+function reduce(name: string): string {
   if (/^[\x21-\x7e]*$/.test(name)) return name.toLowerCase().replace(/[_-]/g, '')
   const ended = name
     .replace(/\0[\s\S]*/, '')

@@ -1,8 +1,10 @@
 // Watches one JSON text that is too large or too live to buffer, and stops it when it holds a list.
 // It keeps a few hundred bytes whatever passes; it must never pass the first entry of a list.
 
+import type { JSONValue } from '../types.ts'
 import { CacheMembers, isCacheMember, Snippet } from './held.ts'
 import { type CacheRule, isDisguised, isListLike, isTargetLike } from './lists.ts'
+import { findQuote, interned, isEscaped } from './strings.ts'
 
 /** The text must not reach the client: it holds a list, or cannot be told from one that does. */
 export class ListInStreamError extends Error {
@@ -32,6 +34,8 @@ type State =
   | 'next'
   | 'done'
 
+const IN_STRING: ReadonlySet<State> = new Set(['in_string', 'in_name', 'in_other_name'])
+
 /** Scans one JSON text as it passes, in any chunking, and throws when it holds a list (T95, T126). */
 export class ListGuard {
   readonly #cache: CacheMembers | undefined
@@ -59,7 +63,7 @@ export class ListGuard {
   push(bytes: Uint8Array): Uint8Array[] {
     let i = 0
     while (i < bytes.length) {
-      if (this.#state.startsWith('in_')) i = this.#string(bytes, i)
+      if (IN_STRING.has(this.#state)) i = this.#string(bytes, i)
       else i = this.#token(bytes, i, bytes[i] as number) // i is within bounds
     }
     if (this.#cache === undefined) return [bytes]
@@ -173,17 +177,22 @@ export class ListGuard {
     while (isEscaped(bytes, quote, low)) quote = findQuote(bytes, quote + 1)
     const stop = quote < 0 ? bytes.length : quote
     this.#escaped = isEscaped(bytes, stop, low)
+    if (quote >= 0 && this.#state === 'in_name' && this.#raw.isEmpty) {
+      const name = quote - from > MAX_NAME ? undefined : interned(bytes, from, quote)
+      if (name === undefined) this.#raw.add(bytes.subarray(from, quote))
+      this.#endName(name ?? this.#raw.parse('"'))
+      return quote + 1
+    }
     if (this.#state === 'in_name') this.#raw.add(bytes.subarray(from, stop))
     if (quote < 0) return stop
-    if (this.#state === 'in_name') this.#endName()
+    if (this.#state === 'in_name') this.#endName(this.#raw.parse('"'))
     else if (this.#state === 'in_other_name') this.#state = 'colon'
     else this.#endValue(bytes, quote + 1)
     return quote + 1
   }
 
-  #endName(): void {
+  #endName(name: JSONValue | undefined): void {
     this.#state = 'colon'
-    const name = this.#raw.parse('"')
     if (typeof name !== 'string') throw trip('a name is too long, or no JSON')
     this.#name = name
     if (this.#role === 'params' && isTargetLike(this.#name)) throw trip('it names a target') // R28
@@ -226,20 +235,6 @@ export class ListGuard {
 
 function trip(fact: string): ListInStreamError {
   return new ListInStreamError(fact)
-}
-
-/** Most names and many values are short, where a loop beats the call of `indexOf`. */
-function findQuote(bytes: Uint8Array, from: number): number {
-  const near = Math.min(from + 24, bytes.length)
-  for (let i = from; i < near; i++) if (bytes[i] === 0x22) return i
-  return near === bytes.length ? -1 : bytes.indexOf(0x22, near)
-}
-
-/** Tells whether an odd run of backslashes, not reaching below `low`, ends before `at`; not for -1. */
-function isEscaped(bytes: Uint8Array, at: number, low: number): boolean {
-  let before = at - 1
-  while (before >= low && bytes[before] === 0x5c) before--
-  return (at - before) % 2 === 0
 }
 
 /** A byte of a number, `true`, `false` or `null`; the client's parser judges the rest. */

@@ -45,11 +45,25 @@ function toBase64(bytes: Uint8Array): string {
   return btoa(binary)
 }
 
+type MediaType = { readonly essence: string; readonly charset: string }
+/** Peers have few of them, and send one with every message. */
+const mediaTypes = new Map<string, MediaType | undefined>()
+const MAX_MEDIA_TYPES = 64
+const MAX_KEPT = 128
+
 /** The essence of a media type in lower case and its charset, or undefined when malformed (T27, T28, T97). */
-export function mediaType(
-  value: string | undefined,
-): { readonly essence: string; readonly charset: string } | undefined {
-  if (value === undefined || value.includes(',')) return undefined
+export function mediaType(value: string | undefined): MediaType | undefined {
+  if (value === undefined) return undefined
+  const known = mediaTypes.get(value)
+  if (known !== undefined) return known
+  const read = readMediaType(value)
+  if (mediaTypes.size === MAX_MEDIA_TYPES) mediaTypes.clear()
+  if (value.length <= MAX_KEPT) mediaTypes.set(value, read)
+  return read
+}
+
+function readMediaType(value: string): MediaType | undefined {
+  if (value.includes(',')) return undefined
   const [essence = '', ...parameters] = value.split(';').map((part) => part.trim().toLowerCase())
   if (!/^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/.test(essence)) return undefined
   let charset = ''

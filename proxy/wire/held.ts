@@ -7,20 +7,27 @@ import { type CacheRule, capTtl } from './lists.ts'
 
 /** Longer scalars are no cache member that we would keep. */
 const MAX_SCALAR = 64
+const NONE = new Uint8Array()
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** A few bytes of a JSON text, collected over any chunks; more than `max` are forgotten. */
 export class Snippet {
-  readonly #bytes: Uint8Array
+  readonly #max: number
+  /** Made when it is needed: most names lie in one chunk. */
+  #bytes = NONE
   #length = 0
 
   constructor(max: number) {
-    this.#bytes = new Uint8Array(max)
+    this.#max = max
   }
 
   get isTooLong(): boolean {
-    return this.#length > this.#bytes.length
+    return this.#length > this.#max
+  }
+
+  get isEmpty(): boolean {
+    return this.#length === 0
   }
 
   clear(): void {
@@ -29,7 +36,8 @@ export class Snippet {
 
   add(bytes: Uint8Array): void {
     const length = this.#length + bytes.length
-    if (length <= this.#bytes.length) this.#bytes.set(bytes, this.#length)
+    if (this.#bytes === NONE) this.#bytes = new Uint8Array(this.#max)
+    if (length <= this.#max) this.#bytes.set(bytes, this.#length)
     this.#length = length
   }
 

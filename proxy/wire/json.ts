@@ -1,9 +1,16 @@
-// Strict JSON: one reading of the bytes that no other parser can disagree with, and where each
-// member lies in the text. It must never recurse, repair, or re-serialise what it was given.
+// Strict JSON: one reading of the bytes that no other parser can disagree with. It must never recurse,
+// repair, or re-serialise what it was given.
 
-import type { JSONValue } from '../types.ts'
+import type { JSONValue, Span } from '../types.ts'
 
-export type Parsed = { readonly ok: true; readonly text: string; readonly value: JSONValue }
+/** Where the `id` of a message and the `arguments` of its params lie, seen on the way. */
+export type Marks = { id?: Span; arguments?: Span }
+export type Parsed = {
+  readonly ok: true
+  readonly text: string
+  readonly value: JSONValue
+  readonly marks: Marks
+}
 export type Fault = {
   readonly ok: false
   readonly fault:
@@ -17,10 +24,6 @@ export type Fault = {
   /** A constant sentence: it never quotes the input. */
   readonly detail: string
 }
-
-/** A value in the text, as UTF-16 indices; `end` is exclusive. */
-export type Span = { readonly start: number; readonly end: number }
-export type MemberSpan = Span & { readonly keyStart: number }
 
 const DETAILS: { readonly [fault in Fault['fault']]: string } = {
   not_utf8: 'text is not UTF-8',
@@ -65,11 +68,17 @@ export function parseText(
   maxEnvelopeMembers = MAX_MEMBERS,
 ): Parsed | Fault {
   if (text.charCodeAt(0) === 0xfeff) return fault('bom')
-  const found = scan(text, maxDepth, maxEnvelopeMembers)
-  if (found !== undefined) return fault(found)
+  const marks: Marks = {}
+  const found = scan(text, maxDepth, maxEnvelopeMembers, marks)
+  // Names are parts of the text, which must not be kept by them (T127).
+  names.length = 0
+  if (found !== undefined) {
+    levels.length = 1
+    return fault(found)
+  }
   try {
     // JSON.parse yields JSON values only.
-    return { ok: true, text, value: JSON.parse(text) as JSONValue }
+    return { ok: true, text, value: JSON.parse(text) as JSONValue, marks }
   } catch {
     return fault('syntax')
   }
@@ -81,38 +90,13 @@ export function valueStart(text: string, i: number): number {
   return i
 }
 
-/** Finds the members of the object that starts at `start` of text that `parseText` accepted. */
-export function membersAt(text: string, start: number): Map<string, MemberSpan> {
-  const members = new Map<string, MemberSpan>()
-  let i = valueStart(text, start + 1)
-  while (text.charCodeAt(i) !== CLOSE_BRACE) {
-    const keyStart = i
-    const keyEnd = stringEnd(text, i)
-    if (keyEnd < 0) throw new TypeError('text was not validated')
-    const from = valueStart(text, valueStart(text, keyEnd) + 1)
-    const end = valueEnd(text, from)
-    members.set(nameAt(text, keyStart, keyEnd), { keyStart, start: from, end })
-    i = nextItem(text, end)
-  }
-  return members
-}
-
-/** Finds the elements of the array that starts at `start` of text that `parseText` accepted. */
-export function elementsAt(text: string, start: number): Span[] {
-  const elements: Span[] = []
-  let i = valueStart(text, start + 1)
-  while (text.charCodeAt(i) !== CLOSE_BRACKET) {
-    if (i >= text.length) throw new TypeError('text was not validated')
-    const end = valueEnd(text, i)
-    elements.push({ start: i, end })
-    i = nextItem(text, end)
-  }
-  return elements
-}
-
 function fault(kind: Fault['fault']): Fault {
   return { ok: false, fault: kind, detail: DETAILS[kind] }
 }
+
+/** Used by one scan at a time: to make them anew for each body costs more than the scan of a short one. */
+const names: string[] = []
+const levels: (Level | undefined)[] = [undefined]
 
 /** The names of one open object: on the shared stack while few, in a set when many. */
 type Level = { isObject: boolean; base: number; count: number; set: Set<string> | undefined }
@@ -125,28 +109,34 @@ function scan(
   text: string,
   maxDepth: number,
   maxEnvelopeMembers: number,
+  marks: Marks,
 ): Fault['fault'] | undefined {
-  const names: string[] = []
-  const levels: (Level | undefined)[] = [undefined]
   let depth = 0
   let level: Level | undefined
   let nameNext = false
+  /** The member of the message that is being read, and the value to be marked. */
+  let top = ''
+  let mark: keyof Marks = 'id'
+  let markStart = 0
+  let markDepth = -1
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
     if (code === QUOTE) {
       const end = stringEnd(text, i)
       if (end < 0) return 'syntax'
       if (nameNext && level !== undefined) {
-        const found = addName(
-          text,
-          i,
-          end,
-          level,
-          names,
-          depth <= ENVELOPE_DEPTH ? maxEnvelopeMembers : MAX_MEMBERS,
-        )
+        const name = readName(text, i, end)
+        if (name === undefined) return 'syntax'
+        const limit = depth <= ENVELOPE_DEPTH ? maxEnvelopeMembers : MAX_MEMBERS
+        const found = addName(name, level, limit)
         if (found !== undefined) return found
         nameNext = false
+        if (depth === 1) top = name
+        if (depth === 1 ? name === 'id' : depth === 2 && top === 'params' && name === 'arguments') {
+          mark = depth === 1 ? 'id' : 'arguments'
+          markStart = end
+          markDepth = depth
+        }
       }
       i = end - 1
     } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
@@ -160,31 +150,43 @@ function scan(
       nameNext = level.isObject
     } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
       if (level === undefined) return 'syntax'
+      if (depth === markDepth) {
+        marks[mark] = spanOf(text, markStart, i)
+        markDepth = -1
+      }
       // To set a length costs, even to what it is.
       if (level.count > 0) names.length = level.base
+      level.set = undefined
       level = levels[--depth]
     } else if (code === COMMA) {
+      if (depth === markDepth) {
+        marks[mark] = spanOf(text, markStart, i)
+        markDepth = -1
+      }
       nameNext = level?.isObject === true
     }
   }
   return undefined
 }
 
-function addName(
-  text: string,
-  start: number,
-  end: number,
-  level: Level,
-  names: string[],
-  limit: number,
-): Fault['fault'] | undefined {
-  if (++level.count > limit) return 'too_many_members'
-  let name: string
+/** The value between the end of its name and the comma or brace after it, without white space. */
+function spanOf(text: string, nameEnd: number, after: number): Span {
+  const start = valueStart(text, valueStart(text, nameEnd) + 1)
+  let end = after
+  while (isSpace(text.charCodeAt(end - 1))) end--
+  return { start, end }
+}
+
+function readName(text: string, start: number, end: number): string | undefined {
   try {
-    name = nameAt(text, start, end)
+    return nameAt(text, start, end)
   } catch {
-    return 'syntax'
+    return undefined
   }
+}
+
+function addName(name: string, level: Level, limit: number): Fault['fault'] | undefined {
+  if (++level.count > limit) return 'too_many_members'
   if (name === '__proto__') return 'forbidden_key'
   if (level.set !== undefined) {
     if (level.set.has(name)) return 'duplicate_key'
@@ -198,14 +200,14 @@ function addName(
 }
 
 /** The name between the quotes at `start` and before `end`, unescaped (T3). */
-function nameAt(text: string, start: number, end: number): string {
+export function nameAt(text: string, start: number, end: number): string {
   const raw = text.slice(start + 1, end - 1)
   // A JSON string parses to a string.
   return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw
 }
 
 /** The index after the string that opens at `open`, or -1; runs of backslashes are counted once. */
-function stringEnd(text: string, open: number): number {
+export function stringEnd(text: string, open: number): number {
   let quote = open
   for (;;) {
     quote = text.indexOf('"', quote + 1)
@@ -216,32 +218,6 @@ function stringEnd(text: string, open: number): number {
   }
 }
 
-/** The index after the value that starts at `start`. */
-function valueEnd(text: string, start: number): number {
-  let depth = 0
-  let i = start
-  while (i < text.length) {
-    const code = text.charCodeAt(i)
-    if (code === QUOTE) {
-      i = stringEnd(text, i)
-      if (i < 0) throw new TypeError('text was not validated')
-      continue
-    }
-    if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++
-    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
-      if (depth === 0) return i
-      if (--depth === 0) return i + 1
-    } else if (depth === 0 && (code === COMMA || isSpace(code))) return i
-    i++
-  }
-  return i
-}
-
-function nextItem(text: string, end: number): number {
-  const i = valueStart(text, end)
-  return text.charCodeAt(i) === COMMA ? valueStart(text, i + 1) : i
-}
-
-function isSpace(code: number): boolean {
+export function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
 }

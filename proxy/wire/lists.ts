@@ -1,10 +1,11 @@
 // Cuts denied entries out of a list result and keeps it out of shared caches. Every byte it does not
 // have to change stays as it came (R24); it must never keep an entry it cannot name.
 
-import type { JSONValue, ListName } from '../types.ts'
+import type { JSONValue, ListName, Span } from '../types.ts'
 import { ENVELOPE, isObject } from './eras.ts'
 import { fold } from './fold.ts'
-import { elementsAt, type MemberSpan, membersAt, type Span, valueStart } from './json.ts'
+import { valueStart } from './json.ts'
+import { elementsAt, type MemberSpan, membersAt } from './spans.ts'
 
 /** What a result may say about caching: the cap of `ttlMs`, and whether to add what is absent. */
 export type CacheRule = { readonly ttlMs: number; readonly insert: boolean }

@@ -9,8 +9,9 @@ import { classify } from '../../proxy/stages/classify.ts'
 import { isDenial, type JSONValue, type Message } from '../../proxy/types.ts'
 import { envelopeOf, VERSION_KEY } from '../../proxy/wire/eras.ts'
 import { encodeHeaderValue } from '../../proxy/wire/headers.ts'
-import { elementsAt, membersAt, parseStrict, valueStart } from '../../proxy/wire/json.ts'
+import { parseStrict, valueStart } from '../../proxy/wire/json.ts'
 import { toMessage } from '../../proxy/wire/jsonrpc.ts'
+import { elementsAt, membersAt } from '../../proxy/wire/spans.ts'
 import { readJSON } from './reference/json.ts'
 
 /** Low, so that the fuzzer meets it. */

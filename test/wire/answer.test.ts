@@ -6,10 +6,11 @@ import type { Answer } from '../../proxy/types.ts'
 import {
   brokenAnswer,
   headersFor,
-  readText,
+  readBytes,
   subscriptionEnd,
-  unlessIdle,
+  toText,
 } from '../../proxy/wire/answer.ts'
+import { bodyOf, boundsOf } from '../support/body.ts'
 
 const JSON_TYPE = 'application/json'
 const SSE_TYPE = 'text/event-stream'
@@ -20,25 +21,14 @@ const OURS = {
 }
 const seal = (session: string) => `sealed ${session}`
 
-/** An answer whose body yields these chunks; `until` keeps it open after them. */
+/** An answer whose body is these chunks; `until` keeps it open after them. */
 function answerOf(
   chunks: readonly (string | Uint8Array)[],
   headers: Answer['headers'] = {},
-  until: (destroyed: Promise<void>) => Promise<unknown> = async () => undefined,
+  until?: (destroyed: Promise<void>) => Promise<unknown>,
 ) {
-  const gone = Promise.withResolvers<void>()
-  const world = { destroyed: 0 }
-  const body = {
-    async *[Symbol.asyncIterator]() {
-      for (const chunk of chunks) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-      await until(gone.promise)
-    },
-    destroy() {
-      world.destroyed++
-      gone.resolve()
-    },
-    dump: async () => undefined,
-  }
+  const parts = chunks.map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk) : chunk))
+  const { body, world } = bodyOf(parts, until)
   return { answer: { status: 200, headers, body } satisfies Answer, world }
 }
 
@@ -96,9 +86,16 @@ describe('headers for the client (T105, T109)', () => {
 })
 
 describe('reading a whole body (T133)', () => {
-  const MINUTE = 60_000
-  const read = (chunks: readonly (string | Uint8Array)[], maxBytes = 100) =>
-    readText(answerOf(chunks).answer, maxBytes, MINUTE, () => true)
+  const limitsOf = (maxBytes: number, timeoutMs = 60_000, hold = (_: number) => true) => ({
+    maxBytes,
+    timeoutMs,
+    hold,
+    watch: boundsOf().watch,
+  })
+  const read = async (chunks: readonly (string | Uint8Array)[], maxBytes = 100) => {
+    const bytes = await readBytes(answerOf(chunks).answer.body, limitsOf(maxBytes))
+    return 'fault' in bytes ? bytes : toText(bytes)
+  }
 
   test('its text is what came, whatever the chunks', async () => {
     const bytes = Buffer.from('é\u{1f600}')
@@ -117,9 +114,17 @@ describe('reading a whole body (T133)', () => {
     assert.deepEqual(await read(['éé'], 3), { fault: 'unreadable' })
   })
 
-  test('what is not UTF-8, or ends within a character, is unreadable (T11)', async () => {
-    assert.deepEqual(await read(['a', Uint8Array.of(0xff)]), { fault: 'unreadable' })
-    assert.deepEqual(await read(['a', Uint8Array.of(0xc3)]), { fault: 'unreadable' })
+  test('what has come already is read without waiting, within the same bounds (T126)', () => {
+    const body = { ...answerOf([]).answer.body, whole: () => Buffer.from('abcdef') }
+    assert.deepEqual(readBytes(body, limitsOf(6)), Buffer.from('abcdef'))
+    assert.deepEqual(readBytes(body, limitsOf(5)), { fault: 'unreadable' })
+    const held = limitsOf(6, 60_000, (bytes) => bytes < 6)
+    assert.deepEqual(readBytes(body, held), { fault: 'full' })
+  })
+
+  test('what is not UTF-8, or ends within a character, has no text (T11)', async () => {
+    assert.equal(await read(['a', Uint8Array.of(0xff)]), undefined)
+    assert.equal(await read(['a', Uint8Array.of(0xc3)]), undefined)
   })
 
   test('what is not complete in time is late, and its connection is gone', async () => {
@@ -127,7 +132,7 @@ describe('reading a whole body (T133)', () => {
       await destroyed
       throw new Error('aborted')
     })
-    assert.deepEqual(await readText(answer, 100, 20, () => true), { fault: 'late' })
+    assert.deepEqual(await readBytes(answer.body, limitsOf(100, 20)), { fault: 'late' })
     assert.equal(world.destroyed, 1)
   })
 
@@ -138,7 +143,7 @@ describe('reading a whole body (T133)', () => {
       return bytes <= 4
     }
     const { answer } = answerOf(['abc', 'd', 'e', 'f'])
-    assert.deepEqual(await readText(answer, 100, MINUTE, hold), { fault: 'full' })
+    assert.deepEqual(await readBytes(answer.body, limitsOf(100, 60_000, hold)), { fault: 'full' })
     assert.deepEqual(held, [3, 4, 5])
   })
 
@@ -146,21 +151,16 @@ describe('reading a whole body (T133)', () => {
     const { answer, world } = answerOf(['a'], {}, async () => {
       throw new Error('reset')
     })
-    await assert.rejects(
-      readText(answer, 100, MINUTE, () => true),
-      { message: 'reset' },
-    )
+    await assert.rejects(async () => readBytes(answer.body, limitsOf(100)), { message: 'reset' })
     assert.equal(world.destroyed, 0)
   })
 
-  test('once it is read, no timer is left to destroy it', async (t) => {
-    t.mock.timers.enable({ apis: ['setTimeout'] })
-    for (const chunks of [['abc'], [Uint8Array.of(0xff)]]) {
-      const { answer, world } = answerOf(chunks)
-      await readText(answer, 100, 50, () => true)
-      t.mock.timers.tick(1_000)
-      assert.equal(world.destroyed, 0)
-    }
+  test('once it is read, nothing destroys it', async () => {
+    const { answer, world } = answerOf(['abc'])
+    const limits = limitsOf(100, 50)
+    await readBytes(answer.body, limits)
+    limits.watch.check(performance.now() + 1_000)
+    assert.equal(world.destroyed, 0)
   })
 })
 
@@ -181,54 +181,5 @@ describe('events of our own', () => {
       'event: message\ndata: {"jsonrpc":"2.0","id":7,"error":{"code":-32603,' +
         '"message":"the upstream server gave a broken answer"}}\n\n',
     )
-  })
-})
-
-describe('a body that may not fall silent (T133)', () => {
-  const SLOW = { code: 'upstream_slow', message: 'a silence within an answer' }
-  const collected = async (body: AsyncIterable<Uint8Array>) => {
-    const parts: string[] = []
-    for await (const part of body) parts.push(Buffer.from(part).toString())
-    return parts
-  }
-  const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
-
-  test('passes as it came, and no timer is left behind', async (t) => {
-    const clear = t.mock.method(globalThis, 'clearTimeout')
-    const { answer, world } = answerOf(['a', 'bc'])
-    assert.deepEqual(await collected(unlessIdle(answer.body, 60_000)), ['a', 'bc'])
-    assert.equal(world.destroyed, 0)
-    assert.equal(clear.mock.callCount(), 1)
-    assert.notEqual(clear.mock.calls[0]?.arguments[0], undefined)
-  })
-
-  test('is ended by a silence, whether it then breaks or merely ends', async () => {
-    for (const ends of [false, true]) {
-      const { answer, world } = answerOf(['a'], {}, async (destroyed) => {
-        await destroyed
-        if (!ends) throw new Error('aborted')
-      })
-      const parts = unlessIdle(answer.body, 20)
-      assert.equal(Buffer.from((await parts.next()).value ?? []).toString(), 'a')
-      await assert.rejects(parts.next(), SLOW)
-      assert.equal(world.destroyed, 1)
-    }
-  })
-
-  test('is not silent while the client takes its time, and may be as slow as is allowed', async () => {
-    const { answer, world } = answerOf(['a', 'b'], {}, () => later(15))
-    const parts = unlessIdle(answer.body, 30)
-    await parts.next()
-    await later(120)
-    assert.equal(world.destroyed, 0)
-    assert.deepEqual(await collected(parts), ['b'])
-    assert.equal(world.destroyed, 0)
-  })
-
-  test('breaks with its own fault', async () => {
-    const { answer } = answerOf(['a'], {}, async () => {
-      throw new Error('reset')
-    })
-    await assert.rejects(collected(unlessIdle(answer.body, 60_000)), { message: 'reset' })
   })
 })

@@ -16,8 +16,30 @@ function faultOf(text: string, maxDepth = 8): string {
 
 test('what is accepted comes back as its text and its value', () => {
   const text = ' {"a":[1,"b"]} '
-  assert.deepEqual(strict(text), { ok: true, text, value: { a: [1, 'b'] } })
-  assert.deepEqual(parseText(text, 8), { ok: true, text, value: { a: [1, 'b'] } })
+  assert.deepEqual(strict(text), { ok: true, text, value: { a: [1, 'b'] }, marks: {} })
+  assert.deepEqual(parseText(text, 8), { ok: true, text, value: { a: [1, 'b'] }, marks: {} })
+})
+
+describe('the id of a message and the arguments of its params are marked', () => {
+  const cases: [text: string, id: string | undefined, given: string | undefined][] = [
+    ['{"id":1,"params":{"arguments":{"a":[1,{"id":2}]},"b":2}}', '1', '{"a":[1,{"id":2}]}'],
+    ['{ "params" : { "arguments" :\t"x, }" } , "id" : "i" }', '"i"', '"x, }"'],
+    ['{"\\u0069d":-7\n,"params":{"argument\\u0073":null\r\n}}', '-7', 'null'],
+    ['{"arguments":1,"a":{"arguments":2},"params":[{"arguments":3}]}', undefined, undefined],
+    ['{"a":{"id":1},"params":{"params":{"arguments":1},"id":2}}', undefined, undefined],
+    ['[{"id":1},{"params":{"arguments":1}}]', undefined, undefined],
+    ['{"params":{"arguments":[]},"params2":{"arguments":1},"id":[1]}', '[1]', '[]'],
+  ]
+  for (const [text, id, given] of cases) {
+    test(text, () => {
+      const parsed = strict(text)
+      assert.ok(parsed.ok)
+      const said = (span: { start: number; end: number } | undefined) =>
+        span && text.slice(span.start, span.end)
+      assert.equal(said(parsed.marks.id), id)
+      assert.equal(said(parsed.marks.arguments), given)
+    })
+  }
 })
 
 describe('a fault has a sentence that quotes nothing', () => {

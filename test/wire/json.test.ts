@@ -5,7 +5,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { elementsAt, membersAt, parseStrict, parseText } from '../../proxy/wire/json.ts'
+import { parseStrict, parseText } from '../../proxy/wire/json.ts'
+import { elementsAt, membersAt } from '../../proxy/wire/spans.ts'
 
 const CORPUS = resolve(import.meta.dirname, '../../../shared/corpora/JSONTestSuite/test_parsing')
 const DUPLICATED = new Set([

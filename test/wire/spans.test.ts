@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { elementsAt, membersAt, valueStart } from '../../proxy/wire/json.ts'
+import { valueStart } from '../../proxy/wire/json.ts'
+import { elementsAt, membersAt } from '../../proxy/wire/spans.ts'
 
 const VALUES = [
   '1',
