@@ -11,8 +11,12 @@ const MAX_PIPELINED = 100
 const FULL =
   'HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'
 
-/** The requests of one connection: how many are not answered, when the last of them will be, and which it is. */
-type Queue = { count: number; last: Promise<void>; latest: IncomingMessage | undefined }
+/** The requests of one connection: how many are not answered, what waits for them, and which came last. */
+type Queue = {
+  count: number
+  readonly waiting: (() => void)[]
+  latest: IncomingMessage | undefined
+}
 
 /** What becomes of a request when its turn comes. */
 export type Turn = Readonly<Record<'work' | 'full' | 'gone', () => Promise<void> | void>>
@@ -23,6 +27,8 @@ export class Connections {
   readonly #queues = new Map<Socket, Queue>()
   /** Without a request under way, the one that is so longest first. */
   readonly #idle = new Set<Socket>()
+  #underway = 0
+  readonly #settling: (() => void)[] = []
 
   constructor(max: number) {
     this.#max = max
@@ -33,6 +39,12 @@ export class Connections {
     return [...this.#queues.keys()]
   }
 
+  /** Resolves when no request is under way, its record included. */
+  quiet(): Promise<void> {
+    if (this.#underway === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#settling.push(resolve))
+  }
+
   /** Watches the connections of a server; to be called before it listens. */
   watch(server: Server): void {
     server.on('connection', (socket: Socket) => {
@@ -40,7 +52,7 @@ export class Connections {
         socket.end(FULL, () => socket.destroy())
         return
       }
-      this.#queues.set(socket, { count: 0, last: Promise.resolve(), latest: undefined })
+      this.#queues.set(socket, { count: 0, waiting: [], latest: undefined })
       this.#idle.add(socket)
       socket.once('close', () => {
         this.#queues.delete(socket)
@@ -54,7 +66,17 @@ export class Connections {
    * sends many at once gets no more of the process than one that waits (T37, T127). A connection that
    * has too many waiting ends after `full`; for one that is gone, `gone` runs in place of `work`.
    */
-  async inTurn(response: ServerResponse, { work, full, gone }: Turn): Promise<void> {
+  async inTurn(response: ServerResponse, turn: Turn): Promise<void> {
+    this.#underway++
+    try {
+      await this.#inTurn(response, turn)
+    } finally {
+      this.#underway--
+      if (this.#underway === 0) for (const done of this.#settling.splice(0)) done()
+    }
+  }
+
+  async #inTurn(response: ServerResponse, { work, full, gone }: Turn): Promise<void> {
     const { socket } = response.req
     if (socket.destroyed) return gone()
     const queue = this.#queues.get(socket)
@@ -68,21 +90,20 @@ export class Connections {
     queue.count++
     queue.latest = response.req
     this.#idle.delete(socket)
-    const before = queue.last
-    const over = Promise.withResolvers<void>()
-    queue.last = over.promise
-    const leave = () => {
-      queue.count--
-      if (queue.count === 0 && this.#queues.has(socket)) this.#idle.add(socket)
-      over.resolve()
-    }
-    // What else is on the loop goes first: Node parses, and would answer, all of a segment in one go.
-    response.once('close', () => setImmediate(leave))
-    if (queue.count > 1) await before
+    response.once('close', () => this.#leave(socket, queue))
+    if (queue.count > 1) await new Promise<void>((resolve) => queue.waiting.push(resolve))
     if (!socket.destroyed) return work()
     // Node closes only the response whose turn it is.
-    over.resolve()
+    queue.waiting.shift()?.()
     return gone()
+  }
+
+  #leave(socket: Socket, queue: Queue): void {
+    queue.count--
+    const next = queue.waiting.shift()
+    // What else is on the loop goes first: Node parses, and would answer, all of a segment in one go.
+    if (next !== undefined) setImmediate(next)
+    else if (queue.count === 0 && this.#queues.has(socket)) this.#idle.add(socket)
   }
 
   /** True while a request of this connection is under way. */
@@ -93,7 +114,8 @@ export class Connections {
   /** When all that came whole is answered; undefined when nothing waits, or came in part only. */
   settled(socket: Duplex): Promise<void> | undefined {
     const queue = this.#queues.get(socket as Socket) // only ever a key
-    return queue !== undefined && queue.count > 0 && queue.latest?.complete ? queue.last : undefined
+    if (queue === undefined || queue.count === 0 || !queue.latest?.complete) return undefined
+    return new Promise((resolve) => queue.waiting.push(resolve))
   }
 
   #evict(): boolean {

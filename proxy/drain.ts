@@ -49,11 +49,11 @@ export function cut(server: Server): Promise<void> {
 }
 
 /** Waits until the exchanges cut at the deadline are recorded as well (contract section 6). */
-export async function recorded(exchanges: ReadonlySet<Promise<void>>): Promise<void> {
+export async function recorded(connections: Connections): Promise<void> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise((resolve) => {
+  const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, RESERVE_MS)
   })
-  await Promise.race([Promise.allSettled(exchanges), late])
+  await Promise.race([connections.quiet(), late])
   clearTimeout(timer)
 }

@@ -1,38 +1,29 @@
 // THE PATH: one request, top to bottom, and its record in `finally`. A refusal is a value that ends
 // the path; a fault is an exception that is answered here and nowhere else.
 
-import { addAbortListener } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { performance } from 'node:perf_hooks'
-import type { Pool } from 'undici'
 import type { Sealer } from './identity/session.ts'
 import { factsOf } from './observe/fault.ts'
 import { continueTrace } from './observe/trace.ts'
-import type { Budget, Lease } from './policy/budget.ts'
+import type { Budget } from './policy/budget.ts'
 import type { Policy } from './policy/engine.ts'
 import { judge } from './policy/judge.ts'
 import type { OpenStreams } from './policy/streams.ts'
 import type { Tally } from './policy/tally.ts'
 import type { TaskOwners } from './policy/tasks.ts'
 import type { ChallengeFacts } from './refuse.ts'
-import { watchStall, writeRefusal } from './respond.ts'
+import { writeRefusal } from './respond.ts'
 import { type Admission, admit } from './stages/admit.ts'
 import { authenticate, type Verify } from './stages/authenticate.ts'
 import { authorize } from './stages/authorize.ts'
 import { classify } from './stages/classify.ts'
-import { forward } from './stages/forward.ts'
+import { forward, type Leg, type Stamp } from './stages/forward.ts'
 import { type BodyLimits, type Read, read } from './stages/read.ts'
 import { begin, type Exchange, type Recorder, record } from './stages/record.ts'
 import { type AnswerLimits, type RelayTools, relay } from './stages/relay.ts'
 import { stands, throttle } from './stages/throttle.ts'
-import {
-  type Caller,
-  type Denial,
-  type Head,
-  isDenial,
-  type Permit,
-  UpstreamFault,
-} from './types.ts'
+import { type Denial, type Head, isDenial, type Permit, UpstreamFault } from './types.ts'
+import { Release, Watch, type Watches } from './watch.ts'
 import { isNamed } from './wire/names.ts'
 
 /** All that the path runs on; made once by main.ts. */
@@ -43,20 +34,20 @@ export type Path = {
   readonly answers: AnswerLimits
   /** Milliseconds that a client may leave an answer untouched (T124). */
   readonly stallMs: number
+  readonly watches: Watches
   readonly policy: () => Policy
   readonly tasks: TaskOwners
   readonly streams: OpenStreams
   readonly inflight: Tally
   readonly budget: Budget
   readonly sealer: Sealer
-  readonly poolOf: (caller: Caller) => Pool
-  readonly upstreamPath: string
+  readonly leg: Leg
   readonly challenge: () => ChallengeFacts
   /** Seconds that an expired token is still accepted. */
   readonly clockSkewS: number
   readonly recorder: Recorder
-  /** Watches a streamed body, see observe/sweep.ts. */
-  readonly counted: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
+  /** Told of the bytes of streamed bodies, see observe/sweep.ts. */
+  readonly passed: (bytes: number) => void
 }
 
 /** Runs one exchange to its end; never throws. */
@@ -69,30 +60,33 @@ export async function handle(
   const exchange = begin(request, trace.traceId, performance.now())
   const { socket } = request
   const written = socket.bytesWritten
-  const gone = new AbortController()
-  const watch = () => {
-    if (!response.writableFinished) gone.abort()
-  }
-  response.once('close', watch)
-  const unwatch = watchStall(response, path.stallMs)
+  const over = new Release()
+  response.once('close', () => {
+    if (!response.writableFinished) over.release()
+  })
+  const watch = new Watch(response, path.stallMs)
+  path.watches.add(watch)
   const { metrics } = path.recorder
-  if (request.method === 'POST') metrics.inflight.inc()
+  if (request.method === 'POST') metrics.inflight.count++
   try {
     const stamp = { requestId: exchange.requestId, traceparent: trace.traceparent }
-    const denial = await walk(request, response, path, exchange, stamp, gone.signal)
+    const denial = await walk(request, response, path, exchange, { stamp, watch, over })
     if (denial !== undefined) await answer(denial, request, response, path, exchange)
   } catch (error) {
-    await rescue(error, request, response, path, exchange, gone.signal)
+    await rescue(error, request, response, path, exchange, over)
   } finally {
-    if (request.method === 'POST') metrics.inflight.dec()
+    if (request.method === 'POST') metrics.inflight.count--
     // What was not read of the answer is let go with its connection; nothing else is left open.
-    gone.abort()
-    unwatch()
+    over.release()
+    path.watches.delete(watch)
     if (response.headersSent) exchange.status = response.statusCode
     exchange.responseBytes = socket.bytesWritten - written
     record(exchange, performance.now(), path.recorder)
   }
 }
+
+/** What an exchange carries through the stages, beside what they decide on. */
+type Bounds = { readonly stamp: Stamp; readonly watch: Watch; readonly over: Release }
 
 /** Records what never enters the path: an unknown route, bytes that are no request. */
 export function recordBeside(
@@ -111,36 +105,37 @@ async function walk(
   response: ServerResponse,
   path: Path,
   exchange: Exchange,
-  stamp: { readonly requestId: string; readonly traceparent: string },
-  gone: AbortSignal,
+  { stamp, watch, over }: Bounds,
 ): Promise<Denial | undefined> {
   const head = admit(request, path.admission)
   if (isDenial(head)) return head
 
-  const caller = await authenticate(head, path.verify)
+  const identified = authenticate(head, path.verify)
+  const caller = identified instanceof Promise ? await identified : identified
   if (isDenial(caller)) return caller
   exchange.caller = caller
 
   const limited = throttle(caller, head.http, path)
   if (limited !== undefined) return limited
-  const leave = stands(head.http) ? () => undefined : path.inflight.enter(caller)
-  addAbortListener(gone, leave)
+  const place = stands(head.http) ? undefined : path.inflight.enter(caller)
+  if (place !== undefined) over.add(place)
 
   const reading = performance.now()
-  const intent = await read(head, request, response, path.limits, path.budget.lease(gone)).then(
-    (message) => understand(head, message, exchange, reading),
+  const holding = { lease: path.budget.lease(), watch, over }
+  over.add(holding.lease)
+  const intent = await read(head, request, response, path.limits, holding, (message) =>
+    understand(head, message, exchange, reading),
   )
   if (isDenial(intent)) return intent
   exchange.intent = intent
 
-  const ending = new AbortController()
+  const ending = new Release()
   if (stands(intent.method)) {
     const standing = throttle(caller, intent.method, path)
     if (standing !== undefined) return { ...standing, id: intent.id, era: intent.era }
     // T125: counted before the upstream is asked, or many at once would pass the limit together.
-    const end = path.streams.stand(caller, () => ending.abort())
-    addAbortListener(gone, end)
-    leave()
+    over.add(path.streams.stand(caller, () => ending.release()))
+    place?.release()
   }
 
   const policy = path.policy()
@@ -148,19 +143,18 @@ async function walk(
   const deciding = performance.now()
   const permit = authorize(caller, intent, policy, path.tasks, path.sealer)
   const decidedS = (performance.now() - deciding) / 1_000
-  path.recorder.metrics.policyDecision.observe({ engine: policy.engine }, decidedS)
+  path.recorder.metrics.policyDecision.observe(decidedS, policy.engine)
   if (isDenial(permit)) return permit
   exchange.rule = permit.rule
   exchange.sentAt = performance.now()
-  const answered = await forward(permit, head, path.poolOf(caller), path.upstreamPath, stamp, gone)
+  const answered = await forward(permit, head, path.leg, stamp, watch, over)
   exchange.headAt = performance.now()
-
-  const held = path.budget.lease(gone)
-  const tools = relayTools(permit, policy, path, exchange, ending.signal, held)
+  const tools = relayTools(permit, policy, path, exchange, ending, watch)
+  over.add(tools.lease)
   return relay(answered, permit, response, tools)
 }
 
-/** A call of its own, so that what was parsed, many times its bytes, is gone when it returns (T127). */
+/** Notes what arrived; only what is asked stays of it. */
 function understand(head: Head, message: Read, exchange: Exchange, reading: number) {
   exchange.readMs = performance.now() - reading
   if (message !== undefined && isDenial(message)) return message
@@ -174,8 +168,8 @@ function relayTools(
   policy: Policy,
   path: Path,
   exchange: Exchange,
-  ending: AbortSignal,
-  held: Lease,
+  ending: Release,
+  watch: Watch,
 ): RelayTools {
   const { caller, intent } = permit
   const { metrics } = path.recorder
@@ -196,14 +190,16 @@ function relayTools(
     },
     openStream: (end) => {
       if (!stands(intent.method)) return path.streams.answer()
-      const listening = addAbortListener(ending, end)
-      return () => listening[Symbol.dispose]()
+      ending.add({ release: end })
+      // It is counted since before the upstream was asked.
+      return new Release()
     },
     limits: path.answers,
-    lease: held,
-    hidden: (list, count) => metrics.itemsHidden.inc({ kind: list }, count),
-    dropped: (reason) => metrics.framesDropped.inc({ reason }),
-    counted: path.counted,
+    watch,
+    lease: path.budget.lease(),
+    hidden: (list, count) => metrics.itemsHidden.add(count, list),
+    dropped: (reason) => metrics.framesDropped.inc(reason),
+    passed: path.passed,
   }
 }
 
@@ -227,11 +223,11 @@ async function rescue(
   response: ServerResponse,
   path: Path,
   exchange: Exchange,
-  gone: AbortSignal,
+  over: Release,
 ): Promise<void> {
   const fault = exchange.headAt === undefined ? 'internal' : 'upstream_broken'
   const denied = error instanceof UpstreamFault ? error.code : fault
-  if (gone.aborted) {
+  if (over.isDone) {
     exchange.aborted = true
     response.destroy()
     return

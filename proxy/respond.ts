@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ChallengeFacts, refuse } from './refuse.ts'
+import { sendWhole } from './send.ts'
 import type { Denial, Reason } from './types.ts'
 
 const DRAIN_BYTES = 65_536
@@ -30,13 +31,12 @@ export async function writeRefusal(
   const close = refusal.close || unread || chunked
   if (close) ended.set(request.socket, denial.denied)
   const body = Buffer.from(refusal.body)
-  response.writeHead(refusal.status, {
-    ...refusal.headers,
-    'content-length': body.length,
-    ...(close ? { connection: 'close' } : {}),
-  })
+  if (!close) return sendWhole(response, refusal.status, refusal.headers, body)
+  const length = String(body.length)
+  const headers = { ...refusal.headers, 'content-length': length, connection: 'close' }
+  response.writeHead(refusal.status, headers)
   response.write(body)
-  if (close && !request.complete) await drain(request)
+  if (!request.complete) await drain(request)
   response.end()
 }
 
@@ -55,21 +55,7 @@ function drain(request: IncomingMessage): Promise<void> {
       if (seen > DRAIN_BYTES) done()
     })
     request.once('end', done).once('close', done).once('error', done)
+    // The read stage may have stopped it.
+    request.resume()
   })
-}
-
-const STALL_CHECKS = 4
-
-/** Drops a client that takes none of what waits for it for so long (T124); returns what ends the watch. */
-export function watchStall(response: ServerResponse, stallMs: number): () => void {
-  let waiting = 0
-  let checks = 0
-  const timer = setInterval(() => {
-    const left = response.writableLength
-    checks = left > 0 && left === waiting ? checks + 1 : 0
-    waiting = left
-    if (checks >= STALL_CHECKS) response.destroy()
-  }, stallMs / STALL_CHECKS)
-  timer.unref()
-  return () => clearInterval(timer)
 }

@@ -52,8 +52,6 @@ export type ClientSide = {
   readonly metadata: () => JSONObject
   readonly origins: ReadonlySet<string>
   readonly draining: () => boolean
-  /** The exchanges that are not at their end yet, kept here for the drain. */
-  readonly underway: Set<Promise<void>>
   readonly connections: Connections
   readonly limits: HTTPLimits
 }
@@ -66,14 +64,12 @@ export function clientServer(side: ClientSide, path: Path): Server {
     work: () => Promise<void>,
   ) => {
     const full = () => deny('overloaded', request, response, path)
-    const exchange: Promise<void> = side.connections
+    side.connections
       .inTurn(response, { work, full, gone: () => recordGone(request, path) })
       .catch((error: unknown) => {
         path.recorder.log.error(factsOf(error), 'a route failed')
         response.destroy()
       })
-      .finally(() => side.underway.delete(exchange))
-    side.underway.add(exchange)
   }
   const route = (request: IncomingMessage, response: ServerResponse) =>
     answer(request, response, () => routeClient(request, response, side, path))

@@ -22,9 +22,10 @@ import { PolicySource } from './policy/source.ts'
 import { OpenStreams } from './policy/streams.ts'
 import { Tally } from './policy/tally.ts'
 import { TaskOwners } from './policy/tasks.ts'
-import { reachable, UpstreamPools } from './pool.ts'
 import { adminServer, clientServer } from './server.ts'
+import { reachable, UpstreamPool } from './upstream/pool.ts'
 import { audienceOf } from './values.ts'
+import { Watches } from './watch.ts'
 
 /** A proxy that is listening. */
 export type Running = {
@@ -50,8 +51,8 @@ export async function start(
   const { keys } = identity
   const source = policySource(config, policy, log, metrics)
   const streams = new OpenStreams(config.maxStreamsPerCaller, config.maxStreams)
-  const pools = new UpstreamPools(config)
-  const path = wire(config, log, metrics, { identity, source, streams, pools })
+  const pool = new UpstreamPool(config)
+  const path = wire(config, log, metrics, { identity, source, streams, pool })
   scrapeState(metrics, keys, streams)
   let draining = false
   const unready = async () => [
@@ -60,7 +61,6 @@ export async function start(
     ...((await reachable(config.upstream)) ? [] : ['the upstream']),
   ]
   const resource = audienceOf(config.publicUrl)
-  const underway = new Set<Promise<void>>()
   const connections = new Connections(config.maxConnections)
   const client = clientServer(
     {
@@ -75,7 +75,6 @@ export async function start(
         }),
       origins: path.admission.origins,
       draining: () => draining,
-      underway,
       connections,
       limits: config,
     },
@@ -90,8 +89,9 @@ export async function start(
   keys?.start()
   const close = async () => {
     source.close()
-    await Promise.allSettled([keys?.close(), pools.destroy(), cut(client), cut(admin)])
-    await recorded(underway)
+    pool.destroy()
+    await Promise.allSettled([keys?.close(), cut(client), cut(admin)])
+    await recorded(connections)
   }
   try {
     const port = await listen(client, config.host, config.port)
@@ -122,11 +122,23 @@ function withinDescriptors(config: Config, log: Log): Config {
   }
 }
 
+/** An eighth of the shortest bound, between 5 and 250 ms. */
+function tickFor(config: Config): number {
+  const shortest = Math.min(
+    config.bodyTimeoutMs,
+    config.connectTimeoutMs,
+    config.upstreamTimeoutMs,
+    config.upstreamIdleMs,
+    config.stallTimeoutMs,
+  )
+  return Math.max(5, Math.min(250, shortest / 8))
+}
+
 type Parts = {
   readonly identity: Identity
   readonly source: PolicySource
   readonly streams: OpenStreams
-  readonly pools: UpstreamPools
+  readonly pool: UpstreamPool
 }
 
 function wire(config: Config, log: Log, metrics: Metrics, parts: Parts): Path {
@@ -138,7 +150,7 @@ function wire(config: Config, log: Log, metrics: Metrics, parts: Parts): Path {
     now: () => Date.now(),
     clockSkewS,
     maxEntries: config.tokenCache,
-    onLookup: (result) => metrics.tokenCache.inc({ result }),
+    onLookup: (result) => metrics.tokenCache.inc(result),
   })
   const metadata = metadataUrl(audienceOf(config.publicUrl))
   const named = config.allowedHosts.map((host) => host.toLowerCase())
@@ -148,7 +160,7 @@ function wire(config: Config, log: Log, metrics: Metrics, parts: Parts): Path {
       origins: new Set(config.allowedOrigins),
       loopback: named.length === 0,
     },
-    verify: (token) => cache.verify(token),
+    verify: (credentials) => cache.identify(credentials),
     limits: {
       maxBytes: config.maxBody,
       maxDepth: config.maxDepth,
@@ -167,11 +179,17 @@ function wire(config: Config, log: Log, metrics: Metrics, parts: Parts): Path {
     tasks: new TaskOwners(config.maxTasks, config.taskTtlMs),
     streams: parts.streams,
     sealer: createSealer(config.sessionKey ?? randomBytes(32)),
-    poolOf: (caller) => parts.pools.of(caller),
-    upstreamPath: config.upstream.path,
+    leg: {
+      pool: parts.pool,
+      host: new URL(config.upstream.origin).host,
+      path: config.upstream.path,
+      connectTimeoutMs: config.connectTimeoutMs,
+      headTimeoutMs: config.upstreamTimeoutMs,
+    },
+    watches: new Watches(tickFor(config)),
     challenge: () => ({ metadataUrl: metadata, scopes: parts.source.current.advertised }),
     clockSkewS,
-    counted: createSweep(),
+    passed: createSweep(),
     recorder: { log, metrics, replica: hostname(), logSubject: config.logSubject },
   }
 }

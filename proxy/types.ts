@@ -6,6 +6,9 @@ export type Era = 'legacy' | 'modern'
 export type JSONValue = null | boolean | number | string | readonly JSONValue[] | JSONObject
 export type JSONObject = { readonly [name: string]: JSONValue | undefined }
 
+/** A value in a text, as UTF-16 indices; `end` is exclusive. */
+export type Span = { readonly start: number; readonly end: number }
+
 /** A JSON-RPC id: a string, or an integer within ±(2^53 - 1). */
 export type RequestId = string | number
 
@@ -27,11 +30,19 @@ export type Head = {
   readonly headers: ReadonlyMap<string, string>
 }
 
+/** The credentials of one request, or why there are none to judge. */
+export type Authorization =
+  | Credentials
+  | { readonly fault: 'missing' | 'malformed'; readonly detail: string }
+export type Credentials = { readonly token: string }
+
 /** What is sent on as it came. */
 export type Body = {
   readonly bytes: Uint8Array
   /** The same bytes, decoded. */
   readonly text: string
+  /** Where `params.arguments` lies in the text, if there is one. */
+  readonly arguments?: Span | undefined
 }
 
 /** What arrived: one JSON-RPC message and the bytes it was parsed from. */
@@ -82,12 +93,29 @@ export type Answer = {
   readonly status: number
   /** By lower-case name; a header that came more than once is a list. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: AsyncIterable<Uint8Array> & {
-    /** Ends the exchange and its connection. */
-    destroy(): unknown
-    /** Reads up to `limit` bytes and forgets them, so that the connection can be used again. */
-    dump(options: { readonly limit: number; readonly signal: AbortSignal }): Promise<unknown>
-  }
+  readonly body: AnswerBody
+}
+
+/** What is told of a body, in order; every part is the receiver's to keep. */
+export type Sink = {
+  data(bytes: Uint8Array): void
+  end(): void
+  /** The body is not complete and will not be. */
+  fail(fault: Error): void
+}
+
+/** A body on its way: it waits until it is read. */
+export type AnswerBody = {
+  /** Bytes, where the head says so. */
+  readonly length: number | undefined
+  /** All of it, where it has come already; to be called once, in place of `read`. */
+  whole(): Uint8Array | undefined
+  /** Tells what came and what comes; to be called once. */
+  read(sink: Sink): void
+  pause(): void
+  resume(): void
+  /** Ends the exchange and its connection, unless it is complete; the sink hears of a fault. */
+  destroy(): void
 }
 
 /** The upstream could not be asked, or did not answer to the end; `code` says how that is answered. */
@@ -175,7 +203,13 @@ export function isDenial(value: object): value is Denial {
   return 'denied' in value
 }
 
+const keys = new WeakMap<Caller, string>()
+
 /** The name of a caller in a table of callers; T58: no delimiter that a subject could hold. */
 export function callerKey(caller: Caller): string {
-  return JSON.stringify([caller.iss, caller.sub])
+  const known = keys.get(caller)
+  if (known !== undefined) return known
+  const key = JSON.stringify([caller.iss, caller.sub])
+  keys.set(caller, key)
+  return key
 }

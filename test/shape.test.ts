@@ -140,13 +140,13 @@ describe('imports', () => {
 
 /** main, cli, start and server, pipeline, stages, the four folders below them, the tables, types. */
 const LAYERS: readonly RegExp[] = [
-  /^proxy\/(types|values|denials)\.ts$/,
+  /^proxy\/(types|values|denials|watch)\.ts$/,
   /^proxy\/wire\//,
-  /^proxy\/(config|configure|limits|refuse|respond)\.ts$/,
-  /^proxy\/(identity|policy|observe)\//,
+  /^proxy\/(config|configure|limits|refuse|respond|send)\.ts$/,
+  /^proxy\/(identity|policy|observe|upstream)\//,
   /^proxy\/stages\//,
   /^proxy\/pipeline\.ts$/,
-  /^proxy\/(server|start|drain|pool|connections|broken|listen)\.ts$/,
+  /^proxy\/(server|start|drain|connections|broken|listen)\.ts$/,
   /^proxy\/cli\//,
   /^proxy\/main\.ts$/,
 ]

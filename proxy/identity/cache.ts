@@ -3,7 +3,7 @@
 
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Caller } from '../types.ts'
+import type { Caller, Credentials } from '../types.ts'
 import type { KeySource } from './keys.ts'
 import type { TokenRefusal, Verified, Verifier } from './verifier.ts'
 
@@ -30,6 +30,8 @@ export class TokenCache {
   readonly #options: TokenCacheOptions
   readonly #verified: LRUCache<string, Verified>
   readonly #flights = new Map<string, Promise<Verified | TokenRefusal>>()
+  /** The same by the object that holds the token: a connection keeps one as long as it repeats it. */
+  readonly #held = new WeakMap<Credentials, Verified>()
 
   constructor(options: TokenCacheOptions) {
     this.#options = options
@@ -43,11 +45,31 @@ export class TokenCache {
 
   /** The caller of a remembered token that is still valid, without any waiting. */
   lookup(token: string): Caller | undefined {
-    return this.#find(digest(token))
+    return this.#find(digest(token))?.caller
+  }
+
+  /** The caller or the refusal; at once for credentials that were verified before. */
+  identify(credentials: Credentials): Caller | TokenRefusal | Promise<Caller | TokenRefusal> {
+    const held = this.#held.get(credentials)
+    if (held === undefined || !this.#isGood(held)) return this.#learn(credentials)
+    this.#options.onLookup?.('hit')
+    return held.caller
   }
 
   /** The caller or the refusal; concurrent requests with one token share one verification. */
   async verify(token: string): Promise<Caller | TokenRefusal> {
+    const verified = await this.#examine(token)
+    return 'denied' in verified ? verified : verified.caller
+  }
+
+  async #learn(credentials: Credentials): Promise<Caller | TokenRefusal> {
+    const verified = await this.#examine(credentials.token)
+    if ('denied' in verified) return verified
+    this.#held.set(credentials, verified)
+    return verified.caller
+  }
+
+  async #examine(token: string): Promise<Verified | TokenRefusal> {
     const name = digest(token)
     const known = this.#find(name)
     this.#options.onLookup?.(known === undefined ? 'miss' : 'hit')
@@ -58,20 +80,22 @@ export class TokenCache {
       this.#flights.set(name, flight)
     }
     const verified = await flight
-    if ('denied' in verified) return verified
-    this.#verified.set(name, verified)
-    return verified.caller
+    if (!('denied' in verified)) this.#verified.set(name, verified)
+    return verified
   }
 
-  #find(name: string): Caller | undefined {
+  #find(name: string): Verified | undefined {
     const known = this.#verified.get(name)
-    if (known === undefined) return undefined
-    const { now, clockSkewS, keys } = this.#options
-    const alive = now() / 1000 < known.caller.expiresAt + clockSkewS
-    const trusted = known.thumbprint === undefined || keys?.has(known.thumbprint) === true
-    if (alive && trusted) return known.caller
+    if (known === undefined || this.#isGood(known)) return known
     this.#verified.delete(name)
     return undefined
+  }
+
+  /** Not expired, and its key still counts (T66, T138). */
+  #isGood({ caller, thumbprint }: Verified): boolean {
+    const { now, clockSkewS, keys } = this.#options
+    if (now() / 1000 >= caller.expiresAt + clockSkewS) return false
+    return thumbprint === undefined || keys?.has(thumbprint) === true
   }
 }
 

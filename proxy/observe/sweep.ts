@@ -6,19 +6,15 @@ import { runInNewContext } from 'node:vm'
 
 const SWEEP_BYTES = 8 * 1_048_576
 
-/** Makes the wrapper that every streamed body passes through, for the whole process. */
-export function createSweep(): (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> {
+/** Makes what is told of all bytes that pass in streams, for the whole process. */
+export function createSweep(): (bytes: number) => void {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as (options: { readonly type: 'minor' }) => void
   let passed = 0
-  return async function* counted(body) {
-    for await (const chunk of body) {
-      passed += chunk.length
-      if (passed >= SWEEP_BYTES) {
-        passed = 0
-        collect({ type: 'minor' })
-      }
-      yield chunk
-    }
+  return (bytes) => {
+    passed += bytes
+    if (passed < SWEEP_BYTES) return
+    passed = 0
+    collect({ type: 'minor' })
   }
 }

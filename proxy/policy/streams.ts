@@ -1,7 +1,7 @@
 // How many SSE streams are open, per caller and in all, and how to end them at a drain (T125, T135).
 
 import type { Caller } from '../types.ts'
-import { once, Tally } from './tally.ts'
+import { Place, Tally } from './tally.ts'
 
 /** Counts open streams against both limits; each stream brings the function that ends it. */
 export class OpenStreams {
@@ -29,23 +29,23 @@ export class OpenStreams {
     return this.#ending || this.#standing.full(caller) !== undefined
   }
 
-  /** Counts the answer of a call, which no limit on standing streams refuses; returns what must run when it closes. */
-  answer(): () => void {
+  /** Counts the answer of a call, which no limit on standing streams refuses, until it is released. */
+  answer(): Place {
     this.#open++
-    return once(() => {
+    return new Place(() => {
       this.#open--
     })
   }
 
   /** Counts a standing stream of the caller, which `end` ends at an event boundary. */
-  stand(caller: Caller, end: () => void): () => void {
-    const leave = this.#standing.enter(caller)
+  stand(caller: Caller, end: () => void): Place {
+    const place = this.#standing.enter(caller)
     this.#open++
     this.#ends.add(end)
-    return once(() => {
+    return new Place(() => {
       this.#open--
       this.#ends.delete(end)
-      leave()
+      place.release()
     })
   }
 

@@ -58,10 +58,14 @@ function tablePolicy(rules: Rules, version: string, deny: DenyMode): Policy {
     prompts: lookupOf('prompts', rules.prompts),
   }
   const resources = resourceLookup(rules.resources)
-  const scopesOf = (caller: Caller): ReadonlySet<string> => {
+  const gathered = new WeakMap<Caller, ReadonlySet<string>>()
+  const gather = (caller: Caller): ReadonlySet<string> => {
     const added = [...caller.roles].flatMap((role) => rules.roles.get(role) ?? [])
-    return added.length === 0 ? caller.scopes : new Set([...caller.scopes, ...added])
+    const scopes = added.length === 0 ? caller.scopes : new Set([...caller.scopes, ...added])
+    gathered.set(caller, scopes)
+    return scopes
   }
+  const scopesOf = (caller: Caller): ReadonlySet<string> => gathered.get(caller) ?? gather(caller)
   return {
     engine: 'table',
     version,
@@ -70,10 +74,12 @@ function tablePolicy(rules: Rules, version: string, deny: DenyMode): Policy {
     patterns: patternsOf(rules),
     decide: (caller, target) => {
       const table = tableOf(target)
-      const found = table === 'resources' ? resources(target) : [tables[table](target.name)]
+      const scopes = scopesOf(caller)
+      if (table !== 'resources') return judge(tables[table](target.name), caller, scopes, deny)
+      const found = resources(target)
       // One spelling at least is judged: a name that matches nothing costs what a denied one costs.
       const matches = found.length === 0 ? [undefined] : found
-      const verdicts = matches.map((match) => judge(match, caller, scopesOf(caller), deny))
+      const verdicts = matches.map((match) => judge(match, caller, scopes, deny))
       return verdicts.find((verdict) => !verdict.allow) ?? (verdicts[0] as Verdict) // never empty
     },
   }

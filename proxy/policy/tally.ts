@@ -28,17 +28,19 @@ export class Tally {
     return this.#of(callerKey(caller)) >= this.#perCaller ? 'caller' : undefined
   }
 
-  /** Counts one; returns what must run when it is over. */
-  enter(caller: Caller): () => void {
+  /** Counts one, until it is released. */
+  enter(caller: Caller): Place {
     const key = callerKey(caller)
     this.#counts.set(key, this.#of(key) + 1)
     this.#all++
-    return once(() => {
-      this.#all--
-      const left = this.#of(key) - 1
-      if (left > 0) this.#counts.set(key, left)
-      else this.#counts.delete(key)
-    })
+    return new Place(() => this.#leave(key))
+  }
+
+  #leave(key: string): void {
+    this.#all--
+    const left = this.#of(key) - 1
+    if (left > 0) this.#counts.set(key, left)
+    else this.#counts.delete(key)
   }
 
   #of(key: string): number {
@@ -46,12 +48,17 @@ export class Tally {
   }
 }
 
-/** Wraps a function so that it runs once, however often it is called. */
-export function once(run: () => void): () => void {
-  let ran = false
-  return () => {
-    if (ran) return
-    ran = true
-    run()
+/** What is counted until it is released, which has an effect once. */
+export class Place {
+  #leave: (() => void) | undefined
+
+  constructor(leave: () => void) {
+    this.#leave = leave
+  }
+
+  release(): void {
+    const leave = this.#leave
+    this.#leave = undefined
+    leave?.()
   }
 }

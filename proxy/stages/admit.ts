@@ -2,6 +2,7 @@
 // that must be single (L2). Nothing here may depend on who is calling.
 
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Denial, Head, Reason } from '../types.ts'
 import { isLoopback } from '../values.ts'
 import { announcesBody } from '../wire/headers.ts'
@@ -34,8 +35,42 @@ const SINGLE = new Set([
   'expect',
 ])
 
+/** A head that was admitted, as it came: most clients send the same one with every request. */
+type Admitted = {
+  readonly method: string | undefined
+  readonly url: string | undefined
+  readonly raw: readonly string[]
+  readonly head: Head
+}
+const admitted = new WeakMap<Socket, Admitted>()
+/** Read from the request alone, as they differ from one request of a client to the next. */
+const VARYING = new Set(['content-length', 'traceparent'])
+
 /** Admits the head of a request, or says why not. */
 export function admit(request: IncomingMessage, admission: Admission): Head | Denial {
+  const before = admitted.get(request.socket)
+  if (before !== undefined && isSame(before, request)) return before.head
+  const head = admitAnew(request, admission)
+  if (!('denied' in head)) {
+    const { method, url, rawHeaders: raw } = request
+    admitted.set(request.socket, { method, url, raw, head })
+  }
+  return head
+}
+
+function isSame({ method, url, raw }: Admitted, request: IncomingMessage): boolean {
+  const { rawHeaders } = request
+  if (request.method !== method || request.url !== url || rawHeaders.length !== raw.length)
+    return false
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] as string // within bounds
+    if (rawHeaders[i] !== name) return false
+    if (rawHeaders[i + 1] !== raw[i + 1] && !VARYING.has(name.toLowerCase())) return false
+  }
+  return request.httpVersion === '1.1'
+}
+
+function admitAnew(request: IncomingMessage, admission: Admission): Head | Denial {
   if (request.httpVersion !== '1.1') return deny('http_version', `HTTP/${request.httpVersion}`)
   const headers = new Map<string, string>()
   const { rawHeaders } = request

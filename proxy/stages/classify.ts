@@ -81,8 +81,8 @@ function bare(head: Head, era: Era, method: string): Intent {
   }
 }
 
-function bodyOf({ bytes, text }: Message): Body {
-  return { bytes, text }
+function bodyOf({ bytes, text, arguments: given }: Message): Body {
+  return given === undefined ? { bytes, text } : { bytes, text, arguments: given }
 }
 
 function idOf(message: Message): RequestId | undefined {

@@ -1,15 +1,15 @@
 // Stage 9: what happened. One log line and the metrics of each exchange, always, whatever became of
 // it. Arguments, tokens and session ids never enter; what fails here fails no request (law 11, 12).
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { factsOf } from '../observe/fault.ts'
-import { type Log, shortHash, subjectFor } from '../observe/log.ts'
+import { callerPart, renderLine, type SubjectMode } from '../observe/line.ts'
+import { type Log, shortHash } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { randomHex } from '../observe/trace.ts'
 import type { Caller, Denial, Intent, Reason } from '../types.ts'
 import { METHODS } from '../wire/eras.ts'
-import { membersIn } from '../wire/lists.ts'
 
 /** The facts of one exchange, gathered along the path. Times in milliseconds, monotonic. */
 export type Exchange = {
@@ -41,7 +41,7 @@ export type Recorder = {
   readonly log: Log
   readonly metrics: Metrics
   readonly replica: string
-  readonly logSubject: 'hash' | 'plain' | 'none'
+  readonly logSubject: SubjectMode
 }
 
 /** What became of an exchange. */
@@ -71,7 +71,7 @@ export function record(exchange: Exchange, endedAt: number, recorder: Recorder):
   try {
     const outcome = outcomeOf(exchange)
     measure(exchange, endedAt, outcome, recorder.metrics)
-    recorder.log.info(line(exchange, endedAt, outcome, recorder), 'exchange')
+    recorder.log.exchange(line(exchange, endedAt, outcome, recorder))
   } catch (error) {
     recorder.log.error(factsOf(error), 'an exchange could not be recorded')
   }
@@ -91,14 +91,11 @@ function decisionOf(outcome: OutcomeName, exchange: Exchange): 'allowed' | 'deni
 
 function line(exchange: Exchange, endedAt: number, outcome: OutcomeName, recorder: Recorder) {
   const { caller, intent, denial } = exchange
-  return {
-    request_id: exchange.requestId,
-    trace_id: exchange.traceId,
+  return renderLine({
+    requestId: exchange.requestId,
+    traceId: exchange.traceId,
     replica: recorder.replica,
-    issuer: caller?.iss,
-    subject: caller && subjectFor(caller, recorder.logSubject),
-    client: caller?.client,
-    roles: caller && [...caller.roles],
+    caller: caller === undefined ? '' : callerPart(caller, recorder.logSubject, shortHash),
     method: methodOf(exchange),
     target: (denial?.target ?? intent?.targets[0])?.name,
     era: intent?.era ?? denial?.era,
@@ -107,15 +104,15 @@ function line(exchange: Exchange, endedAt: number, outcome: OutcomeName, recorde
     reason: reasonOf(exchange, outcome),
     detail: denial?.detail.slice(0, MAX_DETAIL),
     rule: exchange.rule ?? denial?.rule,
-    policy_version: exchange.policyVersion,
+    policyVersion: exchange.policyVersion,
     status: exchange.status,
-    duration_ms: rounded(endedAt - exchange.startedAt),
-    upstream_ms: upstreamMs(exchange),
-    request_bytes: exchange.requestBytes,
-    response_bytes: exchange.responseBytes ?? 0,
+    durationMs: rounded(endedAt - exchange.startedAt),
+    upstreamMs: upstreamMs(exchange),
+    requestBytes: exchange.requestBytes,
+    responseBytes: exchange.responseBytes ?? 0,
     session: sessionOf(exchange),
-    arguments_sha256: argumentsHash(intent),
-  }
+    argumentsSHA256: argumentsHash(intent),
+  })
 }
 
 function reasonOf(exchange: Exchange, outcome: OutcomeName): string {
@@ -142,11 +139,9 @@ function rounded(ms: number): number {
 
 /** SHA-256 over the bytes of `params.arguments` as they came; the arguments themselves are not kept. */
 function argumentsHash(intent: Intent | undefined): string | undefined {
-  const text = intent?.body?.text
-  if (text === undefined) return undefined
-  const span = membersIn(text, 'params').get('arguments')
-  if (span === undefined) return undefined
-  return createHash('sha256').update(text.slice(span.start, span.end)).digest('hex')
+  const body = intent?.body
+  if (body?.arguments === undefined) return undefined
+  return hash('sha256', body.text.slice(body.arguments.start, body.arguments.end))
 }
 
 function measure(
@@ -158,22 +153,12 @@ function measure(
   const { intent, startedAt, sentAt, headAt, denial } = exchange
   const known = intent !== undefined && METHODS[intent.era].has(intent.method)
   const method = known ? intent.method : '_other'
-  metrics.requests.inc({
-    method,
-    decision: decisionOf(outcome, exchange),
-    reason: reasonOf(exchange, outcome),
-  })
+  metrics.requests.inc(method, decisionOf(outcome, exchange), reasonOf(exchange, outcome))
   metrics.overhead.observe(((sentAt ?? endedAt) - startedAt - (exchange.readMs ?? 0)) / 1_000)
   if (sentAt !== undefined && headAt !== undefined)
     metrics.upstream.observe((headAt - sentAt) / 1_000)
-  metrics.operation.observe(
-    {
-      mcp_method_name: method,
-      gen_ai_tool_name: toolLabel(exchange),
-      error_type: outcome === 'allowed' ? '' : (denial?.denied ?? outcome),
-    },
-    (endedAt - startedAt) / 1_000,
-  )
+  const fault = outcome === 'allowed' ? '' : (denial?.denied ?? outcome)
+  metrics.operation.observe((endedAt - startedAt) / 1_000, method, toolLabel(exchange), fault)
 }
 
 /** The name in the policy file that allowed the tool, so that callers cannot make label values. */

@@ -2,21 +2,15 @@
 // else passes as it comes; what cannot be judged and should have been is not passed on (law 6).
 
 import type { ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream/promises'
 import type { Lease } from '../policy/budget.ts'
-import { type Answer, type Denial, type Permit, UpstreamFault } from '../types.ts'
-import {
-  brokenAnswer,
-  headersFor,
-  type NoText,
-  readText,
-  subscriptionEnd,
-  unlessIdle,
-} from '../wire/answer.ts'
+import { joined, sendParts, sendWhole, type Through } from '../send.ts'
+import type { Answer, Denial, Permit } from '../types.ts'
+import type { Held, Watch } from '../watch.ts'
+import { headersFor, readBytes, toText, type Unread } from '../wire/answer.ts'
+import { type EventTools, eventsThrough } from '../wire/events.ts'
 import { ListGuard, ListInStreamError } from '../wire/guard.ts'
 import { isUtf8, mediaType } from '../wire/headers.ts'
-import { cacheFor, isSeenWhole, type Judging, judgeWith } from '../wire/judged.ts'
-import { SSEFilter } from '../wire/sse.ts'
+import { cacheFor, isSeenWhole, judgeWith } from '../wire/judged.ts'
 
 /** Bounds of an answer. */
 export type AnswerLimits = {
@@ -30,36 +24,35 @@ export type AnswerLimits = {
 }
 
 /** What the relay needs to know and to tell, for one exchange. */
-export type RelayTools = Judging & {
+export type RelayTools = EventTools & {
   readonly limits: AnswerLimits
+  readonly watch: Watch
   /** Bytes held back until they are whole. */
   readonly lease: Lease
   seal(session: string): string
-  /** Counts a stream until the result is called; a drain ends a standing one by `end`. */
-  openStream(end: () => void): () => void
-  dropped(reason: string): void
-  /** The same body, watched so that long streams stay flat in memory. */
-  counted(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
+  /** Counts a stream until it is released; a drain ends a standing one by `end`. */
+  openStream(end: () => void): Held
 }
 
 const MAX_ERROR_BYTES = 1_048_576
 const MAX_DUMP_BYTES = 65_536
 const MAX_DUMP_MS = 1_000
-/** So many writes cost less than a copy. */
-const FEW = 4
-const UNREAD: Readonly<Record<NoText['fault'], Denial['denied']>> = {
+const UNFILTERED = 'an answer that cannot be filtered'
+const UNREAD: Readonly<Record<Unread['fault'], Denial['denied']>> = {
   unreadable: 'upstream_broken',
   late: 'upstream_slow',
   full: 'overloaded',
 }
 
+type Relayed = Denial | undefined | Promise<Denial | undefined>
+
 /** Relays an answer; a Denial comes back only while nothing was written yet. */
-export async function relay(
+export function relay(
   answer: Answer,
   permit: Permit,
   response: ServerResponse,
   tools: RelayTools,
-): Promise<Denial | undefined> {
+): Relayed {
   const { intent } = permit
   const broken = (detail: string): Denial => {
     answer.body.destroy()
@@ -78,28 +71,47 @@ export async function relay(
   if (status >= 400) return relayError(answer, permit, response, tools, essence)
   if (intent.http === 'DELETE' || (intent.http === 'POST' && intent.id === undefined)) {
     response.writeHead(intent.http === 'POST' ? 202 : status).end()
-    // T133: the rest is of no use to anybody, and may never end.
-    const signal = AbortSignal.timeout(MAX_DUMP_MS)
-    await answer.body.dump({ limit: MAX_DUMP_BYTES, signal }).catch(() => undefined)
-    return undefined
+    return dump(answer, tools)
   }
   if (essence === 'text/event-stream') return relayStream(answer, permit, response, tools)
   if (essence !== 'application/json' || intent.http === 'GET')
     return broken('an answer that is neither JSON nor an event stream')
   if (!isSeenWhole(intent)) return relayJSON(answer, permit, response, tools)
-  const text = await read(answer, tools.limits.maxBytes, tools)
-  if (typeof text !== 'string')
-    return {
-      ...broken(`an answer that cannot be filtered: ${text.fault}`),
-      denied: UNREAD[text.fault],
-    }
+  return relayWhole(answer, permit, response, tools, broken)
+}
+
+/** An answer that is judged before any of it leaves. */
+async function relayWhole(
+  answer: Answer,
+  { intent }: Permit,
+  response: ServerResponse,
+  tools: RelayTools,
+  broken: (detail: string) => Denial,
+): Promise<Denial | undefined> {
+  const bytes = await read(answer, tools.limits.maxBytes, tools)
+  if ('fault' in bytes)
+    return { ...broken(`${UNFILTERED}: ${bytes.fault}`), denied: UNREAD[bytes.fault] }
+  const text = toText(bytes)
+  if (text === undefined) return broken(`${UNFILTERED}: unreadable`)
   const judged = judgeWith(intent, tools)(text)
   if ('drop' in judged) return broken(judged.drop)
   if ('method' in judged.value) return broken('a message that is no answer') // T95
-  const sent = judged.pass === 'same' ? text : judged.text
-  response
-    .writeHead(status, headersFor(answer, intent.era, 'application/json', tools.seal))
-    .end(sent)
+  const headers = headersFor(answer, intent.era, 'application/json', tools.seal)
+  const sent = judged.pass === 'same' ? bytes : Buffer.from(judged.text)
+  sendWhole(response, answer.status, headers, sent)
+  return undefined
+}
+
+function read(answer: Answer, maxBytes: number, tools: RelayTools): ReturnType<typeof readBytes> {
+  const { watch, limits } = tools
+  const hold = (bytes: number) => tools.lease.hold(bytes)
+  return readBytes(answer.body, { maxBytes, timeoutMs: limits.timeoutMs, hold, watch })
+}
+
+/** T133: a body of no use to anybody, which may never end, so that its connection can be used again. */
+async function dump(answer: Answer, { watch }: RelayTools): Promise<undefined> {
+  const limits = { maxBytes: MAX_DUMP_BYTES, timeoutMs: MAX_DUMP_MS, hold: () => true, watch }
+  await Promise.resolve(readBytes(answer.body, limits)).catch(() => undefined)
   return undefined
 }
 
@@ -111,41 +123,54 @@ async function relayError(
   tools: RelayTools,
   essence: string | undefined,
 ): Promise<undefined> {
-  const isJSON = essence === 'application/json'
-  const whole = isJSON ? await read(answer, MAX_ERROR_BYTES, tools) : undefined
-  const text = typeof whole === 'string' ? whole : undefined
+  const { intent } = permit
+  const whole = essence === 'application/json' ? await read(answer, MAX_ERROR_BYTES, tools) : {}
+  const text = whole instanceof Uint8Array ? toText(whole) : undefined
   if (text === undefined) answer.body.destroy()
-  const judged = text === undefined ? undefined : judgeWith(permit.intent, tools)(text)
-  const passed = judged !== undefined && 'pass' in judged
+  const judged = text === undefined ? undefined : judgeWith(intent, tools)(text)
+  // What is no request has no result, whatever else the answer says.
+  const isAsked = intent.id !== undefined || intent.http === 'GET'
+  const passed =
+    judged !== undefined && 'pass' in judged && (isAsked || judged.value['result'] === undefined)
   const body = passed ? (judged.pass === 'same' ? text : judged.text) : undefined
-  const headers = headersFor(answer, permit.intent.era, 'application/json', tools.seal)
+  const headers = headersFor(answer, intent.era, 'application/json', tools.seal)
   const fallback = JSON.stringify({ error: 'the upstream server refused the request' })
-  response.writeHead(answer.status, headers).end(body ?? fallback)
+  sendWhole(response, answer.status, headers, Buffer.from(body ?? fallback))
   return undefined
 }
 
-function read(answer: Answer, maxBytes: number, tools: RelayTools): Promise<string | NoText> {
-  return readText(answer, maxBytes, tools.limits.timeoutMs, tools.lease.hold)
-}
-
-/** A result that holds no list by its method: streamed at once, under a guard that finds one. */
-async function relayJSON(
+/** A result that holds no list by its method: streamed, under a guard that finds one. */
+function relayJSON(
   answer: Answer,
-  permit: Permit,
+  { intent }: Permit,
   response: ServerResponse,
   tools: RelayTools,
-): Promise<undefined> {
-  const { intent } = permit
+): Relayed {
+  const { status, body } = answer
+  const headers = headersFor(answer, intent.era, 'application/json', tools.seal)
   const guard = new ListGuard({ cache: cacheFor(intent, tools), only: 'answers' }) // T95
-  response.writeHead(answer.status, headersFor(answer, intent.era, 'application/json', tools.seal))
-  await pipeline(guarded(unlessIdle(answer.body, tools.limits.idleMs), guard, tools), response)
-  return undefined
+  const through: Through = {
+    push: (bytes) => {
+      tools.passed(bytes.length)
+      return guarded(guard, bytes, tools)
+    },
+    end: () => guard.end(),
+  }
+  const whole = body.whole()
+  if (whole !== undefined) {
+    const parts = through.push(whole)
+    through.end()
+    sendWhole(response, status, headers, joined(parts))
+    return undefined
+  }
+  const { watch, limits } = tools
+  const sending = { status, headers, through, watch, idleMs: limits.idleMs, isEnded: () => false }
+  return sendParts(body, response, sending).then(() => undefined)
 }
 
-async function* guarded(body: AsyncIterable<Uint8Array>, guard: ListGuard, tools: RelayTools) {
+function guarded(guard: ListGuard, bytes: Uint8Array, tools: RelayTools): Uint8Array[] {
   try {
-    for await (const chunk of tools.counted(body)) yield* guard.push(chunk)
-    yield* guard.end()
+    return guard.push(bytes)
   } catch (error) {
     if (error instanceof ListInStreamError) tools.dropped('list_in_stream')
     throw error
@@ -164,67 +189,22 @@ async function relayStream(
     ended = true
     answer.body.destroy()
   }
-  const close = tools.openStream(end)
+  const place = tools.openStream(end)
   // R45, T81: no stream outlives its token. A timer of more than 24.8 days would fire at once.
   const expiry = setTimeout(end, Math.min(tools.expiresInMs(), 2 ** 31 - 1))
+  const isEnded = () => ended
   try {
-    response.writeHead(
-      answer.status,
-      headersFor(answer, intent.era, 'text/event-stream', tools.seal),
-    )
-    response.flushHeaders()
-    await pipeline(
-      filtered(answer.body, permit, tools, () => ended),
-      response,
-    )
+    await sendParts(answer.body, response, {
+      status: answer.status,
+      headers: headersFor(answer, intent.era, 'text/event-stream', tools.seal),
+      through: eventsThrough(intent, tools, isEnded),
+      watch: tools.watch,
+      idleMs: undefined,
+      isEnded,
+    })
   } finally {
     clearTimeout(expiry)
-    close()
+    place.release()
   }
   return undefined
-}
-
-/** The events that may pass, then what the client still needs to know. */
-async function* filtered(
-  body: AsyncIterable<Uint8Array>,
-  permit: Permit,
-  tools: RelayTools,
-  ended: () => boolean,
-) {
-  const { intent } = permit
-  let drops = 0
-  let answered = false
-  const judge = judgeWith(intent, tools)
-  const note = (text: string) => {
-    const verdict = judge(text)
-    if ('drop' in verdict || 'method' in verdict.value) return verdict
-    // T95: a stream answers its request once; on a GET every answer is a replay of another one.
-    if (answered && intent.http === 'POST') return { drop: 'second_answer' }
-    answered = true
-    return verdict
-  }
-  const filter = new SSEFilter(note, {
-    maxEventBytes: tools.limits.maxEventBytes,
-    large: intent.list !== undefined ? 'drop' : intent.id === undefined ? 'results' : 'guard',
-    onDrop: (reason) => {
-      drops++
-      tools.dropped(reason)
-    },
-  })
-  try {
-    for await (const chunk of tools.counted(body)) {
-      const leaving = filter.push(chunk)
-      // One write where a chunk lets go of many: it may end 65,536 events (T128).
-      yield* leaving.length > FEW ? [Buffer.concat(leaving)] : leaving
-      if (!tools.lease.hold(filter.held))
-        throw new UpstreamFault('upstream_broken', 'bytes held back are at their limit')
-    }
-    yield* filter.end()
-  } catch (error) {
-    if (!ended()) throw error
-  }
-  if (intent.id === undefined) return
-  if (ended() && intent.method === 'subscriptions/listen') yield subscriptionEnd(intent.id)
-  // A client must not wait for an answer that was dropped.
-  else if (drops > 0 && !answered) yield brokenAnswer(intent.id)
 }

@@ -1,7 +1,7 @@
 // The head and the whole body of an answer, as they may reach the client: a header allow-list, and
 // text that is valid UTF-8 within a bound. No header of the upstream passes by default (T109).
 
-import { type Answer, type Era, type RequestId, UpstreamFault } from '../types.ts'
+import type { Answer, AnswerBody, Era, RequestId } from '../types.ts'
 
 // Anything else could be a name that the client must not see.
 const METHODS = /^(?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)(?:, ?|$)){1,7}$/
@@ -28,79 +28,78 @@ export function headersFor(
   return headers
 }
 
-/** Why there is no text: too much of it or no UTF-8, not all of it in time, or no room to hold it. */
-export type NoText = { readonly fault: 'unreadable' | 'late' | 'full' }
+/** Why there is no whole body: too much of it, not all of it in time, or no room to hold it. */
+export type Unread = { readonly fault: 'unreadable' | 'late' | 'full' }
 
-/** Reads a whole body as text, at most `maxBytes` of it within `timeoutMs` (T133); `hold` may refuse its length. */
-export async function readText(
-  answer: Answer,
-  maxBytes: number,
-  timeoutMs: number,
-  hold: (bytes: number) => boolean,
-): Promise<string | NoText> {
-  let late = false
-  const timer = setTimeout(() => {
-    late = true
-    answer.body.destroy()
-  }, timeoutMs)
-  try {
-    return await collect(answer, maxBytes, hold)
-  } catch (error) {
-    if (late) return { fault: 'late' }
-    throw error
-  } finally {
-    clearTimeout(timer)
-  }
+/** What bounds the reading of a whole body. */
+export type ReadLimits = {
+  readonly maxBytes: number
+  readonly timeoutMs: number
+  /** May refuse to hold so many bytes in all. */
+  hold(bytes: number): boolean
+  readonly watch: { set(ms: number, late: () => void): void; clear(): void }
 }
 
-async function collect(
-  answer: Answer,
-  maxBytes: number,
-  hold: (bytes: number) => boolean,
-): Promise<string | NoText> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-  let text = ''
-  let total = 0
-  try {
-    for await (const chunk of answer.body) {
-      total += chunk.length
-      if (total > maxBytes) return { fault: 'unreadable' }
-      if (!hold(total)) return { fault: 'full' }
-      text += decoder.decode(chunk, { stream: true })
-    }
-    return text + decoder.decode()
-  } catch (error) {
-    if (error instanceof TypeError) return { fault: 'unreadable' }
-    throw error
-  }
+/** Reads a whole body within its bounds (T133); rejects with the fault that broke it. */
+export function readBytes(
+  body: AnswerBody,
+  limits: ReadLimits,
+): Uint8Array | Unread | Promise<Uint8Array | Unread> {
+  const whole = body.whole()
+  if (whole === undefined) return collect(body, limits)
+  if (whole.length > limits.maxBytes) return { fault: 'unreadable' }
+  return limits.hold(whole.length) ? whole : { fault: 'full' }
 }
 
-/** The same body; ends it and throws `upstream_slow` when no part of it comes for so long (T133). */
-export async function* unlessIdle(
-  body: Answer['body'],
-  idleMs: number,
-): AsyncGenerator<Uint8Array> {
-  let waiting = true
-  let idle = false
-  const timer = setTimeout(() => {
-    // A client that reads slowly is not the upstream's silence.
-    if (!waiting) return void timer.refresh()
-    idle = true
-    body.destroy()
-  }, idleMs)
-  try {
-    for await (const chunk of body) {
-      waiting = false
-      yield chunk
-      waiting = true
-      timer.refresh()
+function collect(body: AnswerBody, limits: ReadLimits): Promise<Uint8Array | Unread> {
+  return new Promise((resolve, reject) => {
+    const parts: Uint8Array[] = []
+    let total = 0
+    const end = (outcome: Uint8Array | Unread) => {
+      limits.watch.clear()
+      resolve(outcome)
     }
-    // A body that ends because it was destroyed is no whole one.
-    if (idle) throw new Error('ended')
-  } catch (error) {
-    throw idle ? new UpstreamFault('upstream_slow', 'a silence within an answer', error) : error
-  } finally {
-    clearTimeout(timer)
+    const stop = (fault: Unread['fault']) => {
+      end({ fault })
+      body.destroy()
+    }
+    limits.watch.set(limits.timeoutMs, () => stop('late'))
+    body.read({
+      data: (bytes) => {
+        total += bytes.length
+        if (total > limits.maxBytes) stop('unreadable')
+        else if (!limits.hold(total)) stop('full')
+        else parts.push(bytes)
+      },
+      end: () => end(joined(parts, total)),
+      fail: (fault) => {
+        limits.watch.clear()
+        reject(fault)
+      },
+    })
+  })
+}
+
+function joined(parts: readonly Uint8Array[], total: number): Uint8Array {
+  const [first] = parts
+  if (parts.length === 1 && first !== undefined) return first
+  const all = new Uint8Array(total)
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The text of bytes that are UTF-8 (T11); a byte order mark stays, for the parser to refuse. */
+export function toText(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    return undefined
   }
 }
 

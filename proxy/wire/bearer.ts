@@ -1,7 +1,7 @@
 // Reads the Authorization header and takes a compact JWS apart, by grammar alone.
 // It must never decide whether a token is genuine, and never repair one: a token has one spelling.
 
-import type { JSONObject } from '../types.ts'
+import type { Authorization, JSONObject } from '../types.ts'
 import { isObject } from './eras.ts'
 import { parseStrict } from './json.ts'
 
@@ -13,11 +13,6 @@ const MAX_CLAIM_DEPTH = 16
 const SCHEME = /^bearer(?![!#$%&'*+\-.^_`|~0-9A-Za-z])/i
 /** RFC 6750 §2.1 `b64token`, after a scheme in any case and exactly one space (T56). */
 const CREDENTIALS = /^bearer ([A-Za-z0-9\-._~+/]+=*)$/i
-
-/** The credentials of one request, or why there are none to judge. */
-export type Authorization =
-  | { readonly token: string }
-  | { readonly fault: 'missing' | 'malformed'; readonly detail: string }
 
 /** The three parts of a compact JWS, decoded but not verified. */
 export type Compact =

@@ -4,7 +4,6 @@
 import { Verifier } from '../../proxy/identity/verifier.ts'
 import type { Policy } from '../../proxy/policy/engine.ts'
 import { parsePolicy } from '../../proxy/policy/table.ts'
-import { rebuild } from '../../proxy/stages/forward.ts'
 import { relay } from '../../proxy/stages/relay.ts'
 import type { Caller, JSONObject, JSONValue } from '../../proxy/types.ts'
 import { parseCompact } from '../../proxy/wire/bearer.ts'
@@ -41,7 +40,7 @@ const latin1 = (text: string) => new Uint8Array(Buffer.from(text, 'latin1'))
 function lenient(bytes: Uint8Array): ReturnType<typeof parseStrict> {
   const text = utf8(bytes)
   try {
-    return { ok: true, text, value: JSON.parse(text) as JSONValue } // JSON.parse yields JSON values
+    return { ok: true, text, value: JSON.parse(text) as JSONValue, marks: {} } // JSON.parse yields JSON values
   } catch {
     return { ok: false, fault: 'syntax', detail: '' }
   }
@@ -68,7 +67,7 @@ const gates: Readonly<Record<string, Partial<json.Gate>>> = {
       const message = toMessage(bytes, depth)
       if ('fault' in message || message.kind !== 'request') return message
       const { bytes: own, text, params, method } = message
-      return { kind: 'notification', bytes: own, text, params, method }
+      return { kind: 'notification' as const, bytes: own, text, params, method }
     },
   },
   'a reader of messages that takes another name': {
@@ -205,19 +204,19 @@ const CODEC = { decode: decodeHeaderValue, encode: encodeHeaderValue, encodeWord
 
 const heads: Readonly<Record<string, headers.Rebuild>> = {
   'a head with all that the client sent': (permit, head, stamp) => [
-    ...rebuild(permit, head, stamp),
+    ...headers.fieldsFor(permit, head, stamp),
     ...[...head.headers].flat(),
   ],
   'a head with a subject as it is': (permit, head, stamp) =>
-    rebuild(permit, head, stamp).map((value, n, list) =>
-      list[n - 1] === 'x-toolstile-subject' ? permit.caller.sub : value,
-    ),
+    headers
+      .fieldsFor(permit, head, stamp)
+      .map((value, n, list) => (list[n - 1] === 'x-toolstile-subject' ? permit.caller.sub : value)),
   'a head without roles': (permit, head, stamp) =>
-    rebuild({ ...permit, caller: { ...permit.caller, roles: new Set() } }, head, stamp),
+    headers.fieldsFor({ ...permit, caller: { ...permit.caller, roles: new Set() } }, head, stamp),
   'a head with the session of the client': (permit, head, stamp) =>
-    rebuild({ ...permit, session: permit.intent.sealedSession }, head, stamp).map(
-      (value, n, list) => (list[n - 1] === 'mcp-session-id' ? `x${value}` : value),
-    ),
+    headers
+      .fieldsFor({ ...permit, session: permit.intent.sealedSession }, head, stamp)
+      .map((value, n, list) => (list[n - 1] === 'mcp-session-id' ? `x${value}` : value)),
 }
 
 /** A policy that decides by what `choose` makes of the written one. */
@@ -317,7 +316,9 @@ const BOTH = [0, 0, 1, 1, 0, 0, 2, 2, 3, 0, 0, 0, 1, 2]
 const relays: Readonly<Record<string, answers.Relay>> = {
   'a relay that passes the head and the body': async (answer, _permit, response) => {
     response.writeHead(answer.status)
-    for await (const chunk of answer.body) response.write(chunk)
+    await new Promise<void>((resolve, reject) =>
+      answer.body.read({ data: (part) => response.write(part), end: resolve, fail: reject }),
+    )
     response.end()
     return undefined
   },
@@ -328,7 +329,7 @@ const relays: Readonly<Record<string, answers.Relay>> = {
       ...tools,
       openStream: (end) => {
         tools.openStream(end)
-        return () => undefined
+        return { release: () => undefined }
       },
     }),
   'a relay that goes on after a refusal': async (answer, permit, response, tools) => {

@@ -73,11 +73,30 @@ export const words = [
 ]
 
 /** How the head for the upstream is made: the code under test. */
-export type Rebuild = typeof rebuild
+export type Rebuild = (permit: Permit, head: Head, stamp: typeof STAMP) => readonly string[]
+
+const LEG = { host: 'upstream.example', path: '/mcp' }
+
+/** The fields of a rebuilt head, names and values in turn, without those of the leg itself. */
+export function fieldsFor(permit: Permit, head: Head, stamp: typeof STAMP): readonly string[] {
+  const text = rebuild(permit, head, LEG, stamp)
+  const { body, http } = permit.intent
+  const length = body === undefined ? '' : `content-length: ${body.bytes.length}`
+  const [first, ...lines] = text.split('\r\n')
+  assert.equal(first, `${http} /mcp HTTP/1.1`)
+  assert.deepEqual(lines.splice(-2), ['', ''], 'a head ends before its end, or after it')
+  const fields = lines.filter((line) => line !== length && line !== `host: ${LEG.host}`)
+  assert.equal(lines.length - fields.length, body === undefined ? 1 : 2)
+  return fields.flatMap((line) => {
+    const colon = line.indexOf(': ')
+    assert.notEqual(colon, -1, 'a line is no field')
+    return [line.slice(0, colon), line.slice(colon + 2)]
+  })
+}
 
 /** Throws when a head breaks a property on these bytes. */
 export function target(bytes: Uint8Array): void {
-  check(rebuild, bytes)
+  check(fieldsFor, bytes)
 }
 
 const parsed = parsePolicy(`version: 1\ntools: {'*': {anyone: true}}`, 'error')
@@ -107,7 +126,7 @@ export function check(make: Rebuild, bytes: Uint8Array): void {
   if (choices.flag()) rawHeaders.push('last-event-id', lineOf(choices.text(40)) || '7')
   rawHeaders.push(...choices.many(8, () => [nameOf(choices), lineOf(choices.text(60))]).flat())
   const head = admit(
-    { httpVersion: '1.1', rawHeaders, method: http, url: '/mcp' } as IncomingMessage,
+    { httpVersion: '1.1', rawHeaders, method: http, url: '/mcp', socket: {} } as IncomingMessage,
     admission,
   ) // all that admit reads
   if (isDenial(head)) return

@@ -4,13 +4,14 @@
 import assert from 'node:assert/strict'
 import { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import { Pool } from 'undici'
 import { TokenCache } from '../../proxy/identity/cache.ts'
 import { KeySource } from '../../proxy/identity/keys.ts'
 import { Verifier } from '../../proxy/identity/verifier.ts'
 import { PolicySource } from '../../proxy/policy/source.ts'
 import { OpenStreams } from '../../proxy/policy/streams.ts'
 import { TaskOwners } from '../../proxy/policy/tasks.ts'
+import { Connection } from '../../proxy/upstream/connection.ts'
+import { UpstreamPool } from '../../proxy/upstream/pool.ts'
 import { ListGuard } from '../../proxy/wire/guard.ts'
 import { SSEFilter } from '../../proxy/wire/sse.ts'
 import { chunked, whole } from '../support/hostile.ts'
@@ -23,6 +24,9 @@ const throws = () => {
   throw new Error('canary-boom at secret.ts:1')
 }
 const rejects = () => Promise.reject(new Error('canary-boom at secret.ts:1'))
+const throwsNothing = () => {
+  throw undefined
+}
 const rejectsNothing = () => Promise.reject(undefined)
 const CALL = named('public')
 const TASK = CALL.replace('"name"', '"task":{},"name"')
@@ -46,17 +50,17 @@ const get = ({ request }: RawBench, token: readonly string[]) => request('GET /m
 const FAULTS: readonly Row[] = [
   {
     name: 'T90 T139 the memory of tokens throws',
-    breaks: (t) => t.mock.method(TokenCache.prototype, 'verify', throws),
+    breaks: (t) => t.mock.method(TokenCache.prototype, 'identify', throws),
     status: [500],
   },
   {
     name: 'T90 T139 the memory of tokens rejects',
-    breaks: (t) => t.mock.method(TokenCache.prototype, 'verify', rejects),
+    breaks: (t) => t.mock.method(TokenCache.prototype, 'identify', rejects),
     status: [500],
   },
   {
     name: 'T90 T139 it rejects with nothing',
-    breaks: (t) => t.mock.method(TokenCache.prototype, 'verify', rejectsNothing),
+    breaks: (t) => t.mock.method(TokenCache.prototype, 'identify', rejectsNothing),
     status: [500],
   },
   {
@@ -108,17 +112,17 @@ const FAULTS: readonly Row[] = [
   },
   {
     name: 'T139 the pool throws',
-    breaks: (t) => t.mock.method(Pool.prototype, 'request', throws),
+    breaks: (t) => t.mock.method(UpstreamPool.prototype, 'take', throws),
     status: [500, 502],
   },
   {
-    name: 'T139 the pool rejects',
-    breaks: (t) => t.mock.method(Pool.prototype, 'request', rejects),
+    name: 'T139 a connection throws as it is asked',
+    breaks: (t) => t.mock.method(Connection.prototype, 'ask', throws),
     status: [500, 502],
   },
   {
-    name: 'T139 the pool rejects with nothing',
-    breaks: (t) => t.mock.method(Pool.prototype, 'request', rejectsNothing),
+    name: 'T139 a connection throws nothing as it is asked',
+    breaks: (t) => t.mock.method(Connection.prototype, 'ask', throwsNothing),
     status: [500, 502],
   },
   {

@@ -8,6 +8,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { Budget } from '../../proxy/policy/budget.ts'
 import { read } from '../../proxy/stages/read.ts'
+import { boundsOf } from '../support/body.ts'
 import { LIST, startRaw } from './raw.ts'
 
 const NONE = 'authorization: none'
@@ -223,7 +224,14 @@ test('a body that trickles in is 408 (T123)', async (t) => {
     const headers = new Map([['content-type', 'application/json']])
     const limits = { maxBytes: 1_000, maxDepth: 64, timeoutMs: 100 }
     outcome.resolve(
-      read({ http: 'POST', headers }, request, response, limits, new Budget(1_000).lease()),
+      read(
+        { http: 'POST', headers },
+        request,
+        response,
+        limits,
+        { lease: new Budget(1_000).lease(), ...boundsOf() },
+        (message) => message,
+      ),
     )
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')

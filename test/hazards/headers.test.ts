@@ -138,7 +138,6 @@ const FORGED = [
 const OURS = [
   'accept',
   'accept-encoding',
-  'connection',
   'content-length',
   'content-type',
   'host',

@@ -32,7 +32,7 @@ const FRAMING: readonly Row[] = [
   {
     name: '100 first',
     answer: Buffer.concat([raw('HTTP/1.1 100 Continue', '', ''), whole(LIST)]),
-    ...refused,
+    ...shown,
   },
   {
     name: '101 first',
@@ -75,7 +75,7 @@ const FRAMING: readonly Row[] = [
   },
   { name: 'no length', answer: raw(`${OK}${JSON_TYPE}`, '', LIST), closes: true, ...shown },
   { name: 'HTTP/1.0', answer: raw('HTTP/1.0 200 OK', JSON_TYPE, '', LIST), closes: true, ...shown },
-  { name: 'HTTP/2.0', answer: raw('HTTP/2.0 200 OK', JSON_TYPE, LENGTH, '', LIST), ...shown },
+  { name: 'HTTP/2.0', answer: raw('HTTP/2.0 200 OK', JSON_TYPE, LENGTH, '', LIST), ...refused },
   {
     name: 'chunks of garbage',
     answer: raw(`${OK}${JSON_TYPE}`, 'transfer-encoding: chunked', '', LIST),

@@ -17,10 +17,10 @@ const chunks = (text: string | Buffer) => chunked(text, ['content-type: applicat
 const result = (members: string) => `{"jsonrpc":"2.0","id":1,"result":{${members}}}`
 
 const CALLS: readonly Row[] = [
-  { name: 'a list as JSON', ask: CALL, answer: whole(LIST), broken: true },
-  { name: 'a list as chunked JSON', ask: CALL, answer: chunks(LIST), broken: true },
-  { name: 'a list to a modern call', ask: MODERN_CALL, answer: chunks(LIST), broken: true },
-  { name: 'a list after 8 kB', ask: CALL, answer: chunks(late(8_000)), broken: true },
+  { name: 'a list as JSON', ask: CALL, answer: whole(LIST), broken: 'or none' },
+  { name: 'a list as chunked JSON', ask: CALL, answer: chunks(LIST), broken: 'or none' },
+  { name: 'a list to a modern call', ask: MODERN_CALL, answer: chunks(LIST), broken: 'or none' },
+  { name: 'a list after 8 kB', ask: CALL, answer: chunks(late(8_000)), broken: 'or none' },
   { name: 'a list as an event', ask: CALL, answer: event(LIST), status: 200 },
   { name: 'a list to a modern call as an event', ask: MODERN_CALL, answer: event(LIST) },
   {
@@ -33,19 +33,19 @@ const CALLS: readonly Row[] = [
     name: 'a list of escaped key',
     ask: CALL,
     answer: chunks(LIST.replace('"tools"', '"\\u0074ool\\u017f"')),
-    broken: true,
+    broken: 'or none',
   },
   {
     name: 'a second result',
     ask: CALL,
     answer: chunks(`{"jsonrpc":"2.0","id":1,"result":{},"result":{${TOOLS}}}`),
-    broken: true,
+    broken: 'or none',
   },
   {
     name: 'a second result by an escaped key',
     ask: CALL,
     answer: chunks(`{"jsonrpc":"2.0","id":1,"result":{},"re\\u0073ult":{${TOOLS}}}`),
-    broken: true,
+    broken: 'or none',
   },
   {
     name: 'a notification in place of the answer (T95, T101)',
@@ -53,15 +53,15 @@ const CALLS: readonly Row[] = [
     answer: chunks(
       `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"docs://${HIDDEN}"}}`,
     ),
-    broken: true,
+    broken: 'or none',
   },
   {
     name: 'gzip without saying so',
     ask: CALL,
     answer: chunks(Buffer.from([31, 139, 8])),
-    broken: true,
+    broken: 'or none',
   },
-  { name: 'ping', ask: { method: 'ping' }, answer: whole(LIST), broken: true },
+  { name: 'ping', ask: { method: 'ping' }, answer: whole(LIST), broken: 'or none' },
 ]
 
 /** An answer whose list comes after so many harmless bytes. */

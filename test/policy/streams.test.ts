@@ -15,8 +15,8 @@ test('a caller at the limit may open no further stream until one closes (T125)',
   const closes = [streams.stand(alice, () => {}), streams.stand(alice, () => {})]
   assert.equal(streams.full(alice), true)
   assert.equal(streams.full(bob), false)
-  closes[0]?.()
-  closes[0]?.()
+  closes[0]?.release()
+  closes[0]?.release()
   assert.equal(streams.full(alice), false)
   assert.equal(streams.open, 1)
 })
@@ -49,10 +49,10 @@ test('a closed stream is no longer counted, and is not ended by a drain', () => 
   stand(alice, 'second')
   const third = stand(bob, 'third')
   assert.equal(streams.full(otherAlice), true)
-  third()
+  third.release()
   assert.equal(streams.full(otherAlice), false)
   assert.equal(streams.full(alice), true)
-  first()
+  first.release()
   assert.equal(streams.full(alice), false)
   stand(alice, 'fourth')
   assert.equal(streams.full(alice), true)
@@ -68,7 +68,7 @@ test('who has closed all streams begins anew', () => {
   for (let turn = 0; turn < 3; turn++) {
     const closes = [streams.stand(alice, () => {}), streams.stand(alice, () => {})]
     assert.equal(streams.full(alice), true)
-    for (const close of closes) close()
+    for (const close of closes) close.release()
     assert.equal(streams.full(alice), false)
   }
   assert.equal(streams.open, 0)
@@ -78,8 +78,8 @@ test('the answer of a call is counted until it closes, once', () => {
   const streams = new OpenStreams(1, 1)
   const closes = [streams.answer(), streams.answer()]
   assert.equal(streams.open, 2)
-  closes[0]?.()
-  closes[0]?.()
+  closes[0]?.release()
+  closes[0]?.release()
   assert.equal(streams.open, 1)
   assert.equal(streams.full(alice), false)
 })

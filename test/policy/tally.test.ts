@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { Budget } from '../../proxy/policy/budget.ts'
 import { Tally } from '../../proxy/policy/tally.ts'
 import type { Caller } from '../../proxy/types.ts'
+import { Release } from '../../proxy/watch.ts'
 
 const NOBODY = { client: '', scopes: new Set<string>(), roles: new Set<string>(), expiresAt: 0 }
 const alice: Caller = { ...NOBODY, iss: 'https://a', sub: 'alice' }
@@ -19,11 +20,11 @@ test('a tally is full for a caller first, then for all, and what leaves twice le
   leaves.push(tally.enter(bob))
   assert.equal(tally.count, 3)
   assert.equal(tally.full(bob), 'all')
-  leaves[0]?.()
-  leaves[0]?.()
+  leaves[0]?.release()
+  leaves[0]?.release()
   assert.equal(tally.count, 2)
   assert.equal(tally.full(alice), undefined)
-  for (const leave of leaves) leave()
+  for (const leave of leaves) leave.release()
   assert.equal(tally.count, 0)
 })
 
@@ -46,9 +47,10 @@ test('leases share one budget of bytes, and give back what they held (T126)', ()
 
 test('a lease is given back when its exchange is over', () => {
   const budget = new Budget(10)
-  const over = new AbortController()
-  const lease = budget.lease(over.signal)
+  const over = new Release()
+  const lease = budget.lease()
+  over.add(lease)
   lease.hold(10)
-  over.abort()
+  over.release()
   assert.equal(budget.held, 0)
 })

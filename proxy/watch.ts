@@ -1,0 +1,106 @@
+// Bounds in time, by one coarse timer for all exchanges: a timer for each would cost more than the
+// rest of a short exchange. Whatever is due is told within a tick (law 10, T123, T124, T133).
+
+/** What is looked at on every tick. */
+export type Watched = { check(nowMs: number): void }
+
+/** Everything that has a bound in time at this moment. */
+export class Watches {
+  readonly #tickMs: number
+  readonly #open = new Set<Watched>()
+  #timer: NodeJS.Timeout | undefined
+
+  /** Looks at all of them so often; what is bounded should be several ticks long. */
+  constructor(tickMs: number) {
+    this.#tickMs = tickMs
+  }
+
+  add(watched: Watched): void {
+    this.#open.add(watched)
+    if (this.#timer === undefined)
+      this.#timer = setInterval(() => this.#tick(), this.#tickMs).unref()
+  }
+
+  delete(watched: Watched): void {
+    this.#open.delete(watched)
+  }
+
+  #tick(): void {
+    if (this.#open.size === 0) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+      return
+    }
+    const now = performance.now()
+    for (const watched of this.#open) watched.check(now)
+  }
+}
+
+/** Where the bytes for a client wait. */
+export type Waiting = { readonly writableLength: number; destroy(): unknown }
+
+/** The bounds of one exchange: one deadline at a time, and a client that takes what waits for it. */
+export class Watch implements Watched {
+  readonly #response: Waiting
+  readonly #stallMs: number
+  #dueMs = Number.POSITIVE_INFINITY
+  #late: () => void = nothing
+  #waiting = 0
+  #sinceMs = 0
+
+  constructor(response: Waiting, stallMs: number) {
+    this.#response = response
+    this.#stallMs = stallMs
+  }
+
+  /** Calls `late` once when so many milliseconds pass before `clear` or another `set`. */
+  set(ms: number, late: () => void): void {
+    this.#dueMs = performance.now() + ms
+    this.#late = late
+  }
+
+  clear(): void {
+    this.#dueMs = Number.POSITIVE_INFINITY
+    this.#late = nothing
+  }
+
+  check(nowMs: number): void {
+    if (nowMs >= this.#dueMs) {
+      const late = this.#late
+      this.clear()
+      late()
+    }
+    const left = this.#response.writableLength
+    if (left === 0 || left !== this.#waiting) {
+      this.#waiting = left
+      this.#sinceMs = nowMs
+    } else if (nowMs - this.#sinceMs >= this.#stallMs) this.#response.destroy()
+  }
+}
+
+/** What is let go once, when an exchange is over. */
+export type Held = { release(): void }
+
+/** All that an exchange holds, however it ends. */
+export class Release implements Held {
+  readonly #held: Held[] = []
+  #isDone = false
+
+  get isDone(): boolean {
+    return this.#isDone
+  }
+
+  /** Lets go of it at the end; at once when that has passed. */
+  add(held: Held): void {
+    if (this.#isDone) held.release()
+    else this.#held.push(held)
+  }
+
+  release(): void {
+    if (this.#isDone) return
+    this.#isDone = true
+    for (const held of this.#held) held.release()
+  }
+}
+
+function nothing(): void {}
