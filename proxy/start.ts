@@ -37,12 +37,16 @@ export type Running = {
   stop(graceMs: number): Promise<void>
 }
 
-/** Starts both listeners; rejects with the system's error when a port cannot be had. */
+/**
+ * Starts both listeners; rejects with the system's error when a port cannot be had. `alter` lets a
+ * bench or a test replace a part of the wired path.
+ */
 export async function start(
   settings: Config,
   policy: Policy,
   log: Log,
   version: string,
+  alter: (path: Path) => Path = (path) => path,
 ): Promise<Running> {
   const config = withinDescriptors(settings, log)
   const metrics = createMetrics(version)
@@ -51,7 +55,7 @@ export async function start(
   const source = policySource(config, policy, log, metrics)
   const streams = new OpenStreams(config.maxStreamsPerCaller, config.maxStreams)
   const pools = new UpstreamPools(config)
-  const path = wire(config, log, metrics, { identity, source, streams, pools })
+  const path = alter(wire(config, log, metrics, { identity, source, streams, pools }))
   scrapeState(metrics, keys, streams)
   let draining = false
   const unready = async () => [
