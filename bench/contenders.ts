@@ -21,6 +21,7 @@ export type Place = Written & {
   /** The folder with the emitted JavaScript of the proxy. */
   readonly built: string
   readonly policyFile: string
+  readonly sessionKeyFile: string
   readonly upstreamSocket: string
 }
 
@@ -199,6 +200,7 @@ function settingsOf(place: Place, how: { socket?: true; level?: string }): Recor
     TOOLSTILE_JWKS_URL: `${issuer}/jwks.json`,
     TOOLSTILE_AUDIENCE: place.audience,
     TOOLSTILE_POLICY_FILE: place.policyFile,
+    TOOLSTILE_SESSION_KEY_FILE: place.sessionKeyFile,
     TOOLSTILE_MAX_INFLIGHT_PER_CALLER: '4096',
     TOOLSTILE_MAX_STREAMS_PER_CALLER: '9000',
     TOOLSTILE_MAX_STREAMS: '9000',

@@ -1,46 +1,95 @@
-// `npm run bench`: measures the proxy against its alternatives on this machine. `--quick` for the
-// little of it that a change needs, `--json` for one object on stdout; progress goes to stderr.
+// `npm run bench`: measures the proxy and its alternatives on this machine; progress goes to stderr.
+// Without flags a full run, as a table on stdout.
 
-import { parseArgs } from 'node:util'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { lacking } from './contenders.ts'
-import { machine, versions } from './machine.ts'
-import { measure, type Run } from './measure.ts'
+import { type Flags, parseFlags, USAGE } from './flags.ts'
+import { type Committed, type Fault, faultsOf, ratiosOf } from './guard.ts'
+import type { Run } from './measure.ts'
 import { plan } from './plan.ts'
-import { probe } from './probes.ts'
-import { build, openScene } from './scene.ts'
+import { runsTable, writeReport } from './report.ts'
+import { type Bench, openBench, type Results } from './run.ts'
 
-const { values: flags } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
-})
+const [EXIT_FAULT, EXIT_USAGE, EXIT_LACKING] = [1, 64, 69]
+const RESULTS = join(import.meta.dirname, 'results.json')
+const RATIOS_FILE = join(import.meta.dirname, 'ratios.json')
 const say = (line: string) => void process.stderr.write(`${line}\n`)
 
-const unmet = lacking(['taskset', 'wrk', 'nginx'])
-if (unmet.length > 0) {
-  say(`the bench cannot run: ${unmet.join(', ')}; bench/install installs them`)
-  process.exit(69)
+async function main(flags: Flags): Promise<number> {
+  if (flags.help) {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  if (flags.render) return render(readJSON<Results>(RESULTS))
+  const unmet = lacking(['taskset', 'wrk', 'nginx'])
+  if (unmet.length > 0) {
+    say(`the bench cannot run: ${unmet.join(', ')}; bench/install installs what it needs`)
+    return EXIT_LACKING
+  }
+  await using bench = await openBench(plan(flags.quick, flags.rounds), say)
+  const results = await bench.run()
+  const text = JSON.stringify(results, undefined, 1)
+  process.stdout.write(flags.json ? `${text}\n` : `${runsTable(results.runs)}\n`)
+  if (flags.accept) accept(results.runs)
+  if (flags.report) {
+    writeFileSync(RESULTS, `${text}\n`)
+    return render(results)
+  }
+  return flags.guard ? guard(bench, results.runs) : 0
 }
-const { contenders, skipped, scenarios, effort } = plan(flags.quick)
-for (const { contender, why } of skipped) say(`skipped: ${contender}, ${why}`)
-await using scene = await openScene(build())
-const running = []
-for (const contender of contenders) {
-  const one = await scene.start(contender)
-  await probe(one, scene, scenarios)
-  say(`right answers: ${contender.name}`)
-  running.push(one)
+
+function render(results: Results): number {
+  for (const path of writeReport(results)) say(`wrote ${path}`)
+  return 0
 }
-const runs: Run[] = []
-for (const scenario of scenarios) {
-  const meant = running.filter(({ contender }) => scenario.isFor(contender))
-  const measured = await measure(scene, scenario, meant, effort(scenario), scene.cores[0])
-  runs.push(...measured)
-  for (const run of measured)
-    say(
-      `${run.scenario}: ${run.contender} ${run.rps.toFixed(0)}/s ${run.cpu_us} us p99 ${run.p99_ms} ms ${run.rss_mb} MB`,
-    )
+
+function accept(runs: readonly Run[]): void {
+  const { tolerance, bounds } = readJSON<Committed>(RATIOS_FILE)
+  const committed = { tolerance, ratios: ratiosOf(runs), bounds }
+  writeFileSync(RATIOS_FILE, `${JSON.stringify(committed, undefined, 2)}\n`)
+  say('wrote bench/ratios.json')
 }
-const result = { machine: machine(), versions: versions(), runs, skipped }
-if (flags.json) process.stdout.write(`${JSON.stringify(result, undefined, 1)}\n`)
+
+/** What fails is measured once more, longer: noise must not fail a build. */
+async function guard(bench: Bench, runs: readonly Run[]): Promise<number> {
+  const committed = readJSON<Committed>(RATIOS_FILE)
+  const suspects = faultsOf(runs, committed)
+  const again: Run[] = []
+  for (const [scenario, names] of cellsOf(suspects)) {
+    say(`again, longer: ${scenario} of ${[...names].join(' and ')}`)
+    again.push(...(await bench.again(scenario, [...names], { rounds: 10, seconds: 1, warm: 1 })))
+  }
+  // What was measured again comes first, and so it is what counts.
+  const found = faultsOf([...again, ...runs], committed).filter(({ ratio }) =>
+    suspects.some((suspect) => suspect.ratio.name === ratio.name),
+  )
+  for (const { ratio, why } of found) say(`worse: ${ratio.name} ${why}`)
+  if (found.length === 0) say('guard: no ratio is worse than it may be')
+  return found.length === 0 ? 0 : EXIT_FAULT
+}
+
+/** The contenders to measure again, by scenario. */
+function cellsOf(faults: readonly Fault[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const cells = new Map<string, Set<string>>()
+  for (const [contender, scenario] of faults.flatMap(({ ratio }) => [ratio.over, ratio.under]))
+    cells.set(scenario, (cells.get(scenario) ?? new Set()).add(contender))
+  return cells
+}
+
+/** A file that this program wrote itself. */
+function readJSON<T>(path: string): T {
+  return JSON.parse(readFileSync(path, 'utf8')) as T
+}
+
+/** The flags; ends the program when they make no sense. */
+function flagsOrExit(): Flags {
+  try {
+    return parseFlags(process.argv.slice(2))
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : error}\n\n${USAGE}`)
+    process.exit(EXIT_USAGE)
+  }
+}
+
+process.exitCode = await main(flagsOrExit())

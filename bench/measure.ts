@@ -1,40 +1,43 @@
-// Alternating runs: every contender once per round, so that what disturbs the machine meets all of
-// them; medians with their spread. One Run is one row of the report.
+// Alternating runs: every entry once per round, so that what disturbs the machine meets all of them;
+// medians with their spread. One Run is one row of the report.
 
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Scenario } from './scenarios.ts'
 import type { Running, Scene } from './scene.ts'
 import type { Algorithm } from './tokens.ts'
-import { cpuMicros, memoryMB } from './usage.ts'
+import { cpuMicros, memoryMB, settled } from './usage.ts'
 import { assertClean, runLoad, type Sent, writeScript } from './wrk.ts'
 
 /** Least and most of the rounds. */
 export type Spread = readonly [number, number]
 
-/** The medians of one contender in one scenario. CPU in microseconds per request, memory in MB. */
-export type Run = {
+const TIMED = ['rps', 'cpu_us', 'p50_ms', 'p99_ms'] as const
+const MEMORY = ['rss_mb', 'peak_mb'] as const
+type Timed = (typeof TIMED)[number]
+
+/** One timed run: CPU in microseconds per request, memory in MB. */
+export type Sample = Readonly<Record<Timed | (typeof MEMORY)[number], number>>
+
+/** The medians of some runs, and how far they lie apart. */
+export type Summary = Sample & {
+  readonly rounds: number
+  readonly spread: Readonly<Record<Timed, Spread>>
+}
+
+/** The medians of one contender in one scenario. */
+export type Run = Summary & {
   readonly contender: string
   readonly scenario: string
   readonly connections: number
   /** 1: contender, load and upstream share a core. 2: the contender has one of its own. */
   readonly cores: 1 | 2
-  readonly rounds: number
-  readonly rps: number
-  readonly cpu_us: number
-  readonly p50_ms: number
-  readonly p99_ms: number
-  readonly rss_mb: number
-  readonly peak_mb: number
-  readonly spread: Readonly<Record<'rps' | 'cpu_us' | 'p50_ms' | 'p99_ms', Spread>>
 }
 
-/** How long and how often. */
+/** How long, in whole seconds, and how often. */
 export type Effort = { readonly rounds: number; readonly seconds: number; readonly warm: number }
 
-type Sample = Readonly<
-  Record<'rps' | 'cpu_us' | 'p50_ms' | 'p99_ms' | 'rss_mb' | 'peak_mb', number>
->
+/** Runs a load once, for so many seconds. */
+export type Take = (seconds: number) => Promise<Sample>
 
 /** More tokens than the proxy remembers, so that none is ever remembered. */
 const FRESH = 12_000
@@ -47,7 +50,16 @@ export function median(numbers: readonly number[]): number {
   return (low + high) / 2
 }
 
-/** Measures one scenario with all contenders it is for; the load runs on `loadCore`. */
+/** Takes every entry in turn, so many times; the summaries are in the order of the entries. */
+export async function alternate(takes: readonly Take[], effort: Effort): Promise<Summary[]> {
+  const samples = takes.map(() => [] as Sample[])
+  if (effort.warm > 0) for (const take of takes) await take(effort.warm)
+  for (let round = 0; round < effort.rounds; round++)
+    for (const [index, take] of takes.entries()) samples[index]?.push(await take(effort.seconds))
+  return samples.map(summarize)
+}
+
+/** Measures one scenario with these contenders; the load runs on `loadCore`. */
 export async function measure(
   scene: Scene,
   scenario: Scenario,
@@ -56,39 +68,38 @@ export async function measure(
   loadCore: number,
 ): Promise<readonly Run[]> {
   const load = await prepare(scene, scenario)
-  const samples = new Map(contenders.map((one) => [one, [] as Sample[]]))
-  if (effort.warm > 0) for (const one of contenders) await load(one, effort.warm, loadCore)
-  for (let round = 0; round < effort.rounds; round++)
-    for (const [one, taken] of samples) taken.push(await load(one, effort.seconds, loadCore))
+  const takes = contenders.map((one) => (seconds: number) => load(one, seconds, loadCore))
+  const summaries = await alternate(takes, effort)
   const cores = loadCore === scene.cores[0] ? 1 : 2
-  return [...samples].map(([{ contender }, taken]) =>
-    summary(contender.name, scenario, cores, taken),
-  )
+  return summaries.map((summary, index) => ({
+    contender: contenders[index]?.contender.name ?? '',
+    ...{ scenario: scenario.name, connections: scenario.connections, cores },
+    ...summary,
+  }))
 }
+
+/** What a load may have besides its scenario. */
+export type Loaded = Partial<Pick<Sent, 'walk' | 'delayMs'>> & { readonly token?: string }
 
 /** Writes what wrk needs; what comes back runs it once against a contender. */
 export async function prepare(
   scene: Scene,
-  scenario: Scenario,
-  more: Pick<Sent, 'walk' | 'delayMs'> & { readonly token?: string } = {},
+  scenario: Pick<Scenario, 'name' | 'body' | 'headers' | 'connections' | 'fresh'>,
+  more: Loaded = {},
 ): Promise<(running: Running, seconds: number, core: number) => Promise<Sample>> {
-  const script = join(scene.folder, 'load.lua')
-  const bodyFile = join(scene.folder, 'load.body')
+  const script = scene.newFile('lua')
+  const bodyFile = scene.newFile('body')
   const token = more.token ?? (await scene.issuer.sign(scene.iss))
   const headers = { ...scenario.headers, authorization: `Bearer ${token}` }
-  const fresh = scenario.fresh === undefined ? undefined : await freshTokens(scene, scenario.fresh)
-  const walk = fresh ?? more.walk
-  writeFileSync(bodyFile, scenario.body)
+  const { fresh, connections } = scenario
+  const walk = fresh === undefined ? more.walk : await freshTokens(scene, fresh)
   const { delayMs } = more
-  writeScript(script, {
-    ...{ path: '/mcp', headers, bodyFile },
-    ...(walk === undefined ? {} : { walk }),
-    ...(delayMs === undefined ? {} : { delayMs }),
-  })
+  writeFileSync(bodyFile, scenario.body)
+  writeScript(script, { path: '/mcp', headers, bodyFile, walk, delayMs })
   let from = 0
   return async ({ contender, port, pids }, seconds, core) => {
+    await settled(pids)
     const before = cpuMicros(pids)
-    const { connections } = scenario
     const taken = await runLoad(script, port, { connections, seconds, core, from })
     const used = cpuMicros(pids) - before
     const memory = memoryMB(pids)
@@ -105,51 +116,31 @@ export async function prepare(
   }
 }
 
-function summary(
-  contender: string,
-  { name, connections }: Scenario,
-  cores: 1 | 2,
-  taken: readonly Sample[],
-): Run {
+function summarize(taken: readonly Sample[]): Summary {
   const of = (key: keyof Sample) => taken.map((sample) => sample[key])
-  const middle = (key: keyof Sample) => rounded(median(of(key)))
-  const spread = (key: keyof Sample): Spread => [
-    rounded(Math.min(...of(key))),
-    rounded(Math.max(...of(key))),
-  ]
+  const each = <K extends keyof Sample, T>(keys: readonly K[], make: (numbers: number[]) => T) =>
+    // Every key of `keys` is there: they are what it is made from.
+    Object.fromEntries(keys.map((key) => [key, make(of(key))])) as Record<K, T>
   return {
-    ...{ contender, scenario: name, connections, cores, rounds: taken.length },
-    rps: middle('rps'),
-    cpu_us: middle('cpu_us'),
-    p50_ms: middle('p50_ms'),
-    p99_ms: middle('p99_ms'),
-    rss_mb: middle('rss_mb'),
-    peak_mb: middle('peak_mb'),
-    spread: {
-      rps: spread('rps'),
-      cpu_us: spread('cpu_us'),
-      p50_ms: spread('p50_ms'),
-      p99_ms: spread('p99_ms'),
-    },
+    ...each([...TIMED, ...MEMORY], (numbers) => rounded(median(numbers))),
+    rounds: taken.length,
+    spread: each(TIMED, (numbers) => [
+      rounded(Math.min(...numbers)),
+      rounded(Math.max(...numbers)),
+    ]),
   }
 }
 
-/** Three digits after the point, fewer for what is large. */
+/** Four digits that count, six for what is large. */
 export function rounded(value: number): number {
   return Number(value.toPrecision(value >= 1_000 ? 6 : 4))
 }
 
 /** Signs once per scene and algorithm. */
-const signed = new WeakMap<Scene, Map<Algorithm, string>>()
-
 async function freshTokens(scene: Scene, algorithm: Algorithm): Promise<NonNullable<Sent['walk']>> {
-  const files = signed.get(scene) ?? new Map<Algorithm, string>()
-  signed.set(scene, files)
-  const file = files.get(algorithm) ?? join(scene.folder, `tokens.${algorithm}`)
-  if (!files.has(algorithm)) {
+  const file = await scene.once(`tokens.${algorithm}`, async () => {
     const sign = (_: unknown, i: number) => scene.issuer.sign(scene.iss, { jti: `${i}` }, algorithm)
-    writeFileSync(file, (await Promise.all(Array.from({ length: FRESH }, sign))).join('\n'))
-    files.set(algorithm, file)
-  }
+    return (await Promise.all(Array.from({ length: FRESH }, sign))).join('\n')
+  })
   return { header: 'authorization', prefix: 'Bearer ', file }
 }

@@ -2,15 +2,21 @@
 
 import { CONTENDERS, type Contender, contendersNamed, lacking } from './contenders.ts'
 import type { Effort } from './measure.ts'
-import { FULL, QUICK, type Scenario } from './scenarios.ts'
+import { FULL, QUICK, type Scenario, STEADY, small } from './scenarios.ts'
+
+/** A contender that is left out, and why. */
+export type Skipped = { readonly contender: string; readonly why: string }
+
+/** What is measured once more with the contender on a core of its own. */
+export const TWO_CORES: readonly Scenario[] = [small(STEADY)]
 
 /** What is going to be measured. */
 export type Plan = {
+  readonly isQuick: boolean
   readonly contenders: readonly Contender[]
-  /** What is left out, and why. */
-  readonly skipped: readonly { readonly contender: string; readonly why: string }[]
+  readonly skipped: readonly Skipped[]
   readonly scenarios: readonly Scenario[]
-  readonly effort: (scenario: Scenario) => Effort
+  readonly effort: (scenario: Scenario, cores: 1 | 2) => Effort
 }
 
 const QUICK_NAMES = [
@@ -18,7 +24,11 @@ const QUICK_NAMES = [
 ] as const
 
 /** Plans a run; contenders whose needs this machine does not meet are skipped by name. */
-export function plan(isQuick: boolean, lacks = (needs: readonly string[]) => lacking(needs)): Plan {
+export function plan(
+  isQuick: boolean,
+  rounds = isQuick ? 4 : 5,
+  lacks = (needs: readonly string[]) => lacking(needs),
+): Plan {
   const wanted = isQuick ? contendersNamed(QUICK_NAMES) : CONTENDERS
   const missing = new Map(wanted.map((one) => [one, lacks(one.needs)]))
   const skipped = [...missing].flatMap(([{ name }, why]) =>
@@ -26,11 +36,11 @@ export function plan(isQuick: boolean, lacks = (needs: readonly string[]) => lac
   )
   const contenders = wanted.filter((one) => missing.get(one)?.length === 0)
   return {
-    ...{ contenders, skipped, scenarios: isQuick ? QUICK : FULL },
-    effort: (scenario) => {
-      const first = scenario.name === 'small'
-      if (isQuick) return { rounds: 4, seconds: 1, warm: first ? 2 : 1 }
-      return { rounds: 5, seconds: first ? 2 : 1, warm: first ? 3 : 1 }
+    ...{ isQuick, contenders, skipped, scenarios: isQuick ? QUICK : FULL },
+    effort: (scenario, cores) => {
+      const isFirst = scenario.name === 'small' && cores === 1
+      const seconds = isFirst && !isQuick ? 2 : 1
+      return { rounds, seconds, warm: isFirst ? seconds + 1 : 1 }
     },
   }
 }

@@ -23,7 +23,15 @@ export type Scenario = {
 /** Connections of the steady yardstick. */
 export const STEADY = 32
 
-const MAIN = ['nginx', 'nginx + Lua', 'haproxy + JWT', 'http-proxy', 'express', 'ours']
+/** Those that most scenarios are measured with. */
+export const MAIN: readonly string[] = [
+  'nginx',
+  'nginx + Lua',
+  'haproxy + JWT',
+  'http-proxy',
+  'express',
+  'ours',
+]
 const rpc = (method: string, params: object) =>
   JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })
 
@@ -49,7 +57,8 @@ const is = (answer: string) => (seen: Seen) =>
 
 /** Small calls over so many connections. */
 export function small(connections: number): Scenario {
-  const name = connections === STEADY ? 'small' : `small, ${connections} connections`
+  const plural = connections === 1 ? '' : 's'
+  const name = connections === STEADY ? 'small' : `small, ${connections} connection${plural}`
   const isFor =
     connections === STEADY ? () => true : among([...MAIN, 'direct', 'ours, unix socket'])
   const body = toolCall('get_public_info', 120)
@@ -62,7 +71,7 @@ export const DENIED: Scenario = {
   body: toolCall('get_confidential_info', 120),
   headers: HEADERS,
   connections: STEADY,
-  isFor: ({ checks }) => checks.includes('tool'),
+  isFor: ({ name, checks }) => checks.includes('tool') && !name.startsWith('ours without'),
   isRight: ({ status, body }) => status === 200 && JSON.parse(body).error?.code === -31_403,
 }
 
@@ -119,7 +128,7 @@ function fresh(algorithm: Algorithm): Scenario {
     isFor: ({ name, algorithms, checks }) =>
       checks.includes('token') &&
       algorithms?.includes(algorithm) === true &&
-      !name.startsWith('ours '),
+      !name.startsWith('ours without'),
   }
 }
 

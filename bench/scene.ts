@@ -2,7 +2,8 @@
 // Everything ends and the folder is removed when the scene is left.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -31,6 +32,10 @@ export type Scene = {
   /** The core of the contenders, and the other one where there are two. */
   readonly cores: readonly [number, number | undefined]
   start(contender: Contender, how?: Altered): Promise<Running>
+  /** The path of a file that nobody has. */
+  newFile(extension: string): string
+  /** The path of a file with that name; `make` is asked for its text the first time. */
+  once(name: string, make: () => Promise<string>): Promise<string>
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -71,6 +76,8 @@ export function build(): string {
 /** Starts the upstream; `built` is the folder that `build` made. */
 export async function openScene(built: string): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), 'toolstile-bench-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', remove)
   const running = new Set<Started>()
   const allowed = usableCores()
   const core = allowed.at(-1) ?? 0
@@ -79,7 +86,7 @@ export async function openScene(built: string): Promise<Scene> {
   const iss = `http://127.0.0.1:${stubPort}`
   const files = writeCommon(folder, issuer, iss)
   const begin = async (program: Parameters<typeof startProgram>[0], log: string) => {
-    const started = await startProgram(program, core, join(folder, log))
+    const started = await startProgram(program, core, log)
     running.add(started)
     const stop = () => {
       running.delete(started)
@@ -90,16 +97,22 @@ export async function openScene(built: string): Promise<Scene> {
   const stubFile = writeStub(folder, stubPort, streamsPort, issuer.jwks)
   const stub = await begin(
     { command: ['nginx', '-p', folder, '-e', 'stderr', '-c', stubFile], port: stubPort },
-    'stub',
+    join(folder, 'stub'),
   )
   const streams = join(import.meta.dirname, 'streams.ts')
   const held = [process.execPath, streams, 'stub', String(streamsPort)]
-  await begin({ command: held, port: streamsPort }, 'streams')
+  await begin({ command: held, port: streamsPort }, join(folder, 'streams'))
   let count = 0
+  const newFile = (extension: string) => join(folder, `file-${++count}.${extension}`)
+  const once = async (name: string, make: () => Promise<string>) => {
+    const path = join(folder, name)
+    if (!existsSync(path)) writeFileSync(path, await make())
+    return path
+  }
   const start = async (contender: Contender, how: Altered = {}): Promise<Running> => {
     if (contender.programs === undefined)
       return { contender, port: stubPort, adminPort: 0, pids: [stub.pid], stop: async () => {} }
-    const own = join(folder, `contender-${++count}`)
+    const own = newFile('contender')
     mkdirSync(own)
     const place: Place = {
       ...{ folder: own, port: await freePort(), other: await freePort(), upstreamPort: stubPort },
@@ -109,17 +122,18 @@ export async function openScene(built: string): Promise<Scene> {
     }
     const started: Started[] = []
     for (const [index, program] of contender.programs(place).entries())
-      started.push(await begin(program, `contender-${count}/program-${index}`))
+      started.push(await begin(program, join(own, `program-${index}`)))
     const pids = started.map(({ pid }) => pid)
     const stop = async () => void (await Promise.all(started.map((one) => one.stop())))
     return { contender, port: place.port, adminPort: place.other, pids, stop }
   }
   return {
-    ...{ folder, stubPort, stubPid: stub.pid, iss, issuer, start },
+    ...{ folder, stubPort, stubPid: stub.pid, iss, issuer, start, newFile, once },
     cores: [core, allowed.length > 1 ? allowed[0] : undefined],
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...running].map((one) => one.stop()))
-      rmSync(folder, { recursive: true, force: true })
+      remove()
+      process.off('exit', remove)
     },
   }
 }
@@ -140,10 +154,12 @@ function writeCommon(folder: string, issuer: Issuer, iss: string) {
   const gateFile = join(folder, 'gate.json')
   const pemFile = join(folder, 'issuer.pem')
   const policyFile = join(folder, 'policy.yaml')
+  const sessionKeyFile = join(folder, 'session.key')
   const jwks = `${iss}/jwks.json`
   const gate = { iss, aud: AUDIENCE, jwks, pem: issuer.pem, tools: TOOLS }
   writeFileSync(gateFile, JSON.stringify(gate))
   writeFileSync(pemFile, issuer.pem)
+  writeFileSync(sessionKeyFile, randomBytes(32))
   writeFileSync(policyFile, policyWith(0))
-  return { gateFile, pemFile, policyFile }
+  return { gateFile, pemFile, policyFile, sessionKeyFile }
 }

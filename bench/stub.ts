@@ -51,12 +51,12 @@ export const HUGE = 1_000_000_000
 /** Writes the answer `huge` into the folder of the stub; the caller removes it. */
 export function writeHuge(folder: string): string {
   const path = join(folder, 'huge.json')
-  const [head = '', tail = ''] = result(text(1)).split('y')
+  const [head = '', tail = ''] = result(text(1)).split('y"')
   const chunk = Buffer.alloc(10_000_000, 'y')
   const file = openSync(path, 'w')
   writeSync(file, head)
   for (let written = 0; written < HUGE; written += chunk.length) writeSync(file, chunk)
-  writeSync(file, tail)
+  writeSync(file, `"${tail}`)
   closeSync(file)
   return path
 }
@@ -78,7 +78,7 @@ function settings(folder: string, port: number, streamsPort: number): string {
   })
   return `daemon off; master_process off; pid ${folder}/stub.pid; error_log stderr;
 worker_rlimit_nofile 20000;
-events { worker_connections 16384; }
+events { worker_connections 19000; }
 http {
  access_log off; keepalive_requests 100000000; keepalive_timeout 1h;
  client_max_body_size 4m; client_body_buffer_size 2m; open_file_cache max=100;

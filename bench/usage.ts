@@ -1,6 +1,9 @@
 // What processes have used, read from /proc: the time of every thread, and the memory.
 
 import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+
+const [LOOK_MS, QUIET_US, PATIENCE_MS] = [20, 2_000, 10_000]
 
 /** CPU microseconds that all threads of these processes have used so far. */
 export function cpuMicros(pids: readonly number[]): number {
@@ -22,4 +25,14 @@ export function memoryMB(pids: readonly number[]): { readonly now: number; reado
       return total + (Number(kib) * 1_024) / 1e6
     }, 0)
   return { now: sum('VmRSS'), peak: sum('VmHWM') }
+}
+
+/** Waits until these processes have done what the last load left to them. */
+export async function settled(pids: readonly number[]): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (let last = -Infinity; performance.now() < deadline; await pause(LOOK_MS)) {
+    const now = cpuMicros(pids)
+    if (now - last < QUIET_US) return
+    last = now
+  }
 }

@@ -20,9 +20,11 @@ export type Sent = {
   /** The file that holds the body. */
   readonly bodyFile: string
   /** A header that has another value on each request: the lines of a file, in turn. */
-  readonly walk?: { readonly header: string; readonly prefix: string; readonly file: string }
+  readonly walk:
+    | { readonly header: string; readonly prefix: string; readonly file: string }
+    | undefined
   /** Milliseconds that a connection waits before each request. */
-  readonly delayMs?: number
+  readonly delayMs: number | undefined
 }
 
 const ERRORS = ['status', 'connect', 'read', 'write', 'timeout'] as const
