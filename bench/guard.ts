@@ -52,6 +52,23 @@ export function faultsOf(runs: readonly Run[], committed: Committed): readonly F
   })
 }
 
+/** The faults that are left once what failed was measured anew: noise must not fail a build. */
+export async function lookAgain(
+  runs: readonly Run[],
+  committed: Committed,
+  measure: (scenario: string, contenders: readonly string[]) => Promise<readonly Run[]>,
+): Promise<readonly Fault[]> {
+  const suspects = faultsOf(runs, committed)
+  const cells = suspects.flatMap(({ ratio }) => [ratio.over, ratio.under])
+  const again: Run[] = []
+  for (const [scenario, meant] of Map.groupBy(cells, ([, name]) => name))
+    again.push(...(await measure(scenario, [...new Set(meant.map(([name]) => name))])))
+  // What was measured again comes first, and so it is what counts.
+  return faultsOf([...again, ...runs], committed).filter(({ ratio }) =>
+    suspects.some((suspect) => suspect.ratio.name === ratio.name),
+  )
+}
+
 function faultOf(ratio: Ratio, now: number | undefined, committed: Committed): string | undefined {
   const { name, over, under } = ratio
   if (now === undefined) return `could not be checked: ${over} or ${under} was not measured`

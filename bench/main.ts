@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { lacking } from './contenders.ts'
 import { type Flags, parseFlags, USAGE } from './flags.ts'
-import { type Committed, type Fault, faultsOf, ratiosOf } from './guard.ts'
+import { type Committed, lookAgain, ratiosOf } from './guard.ts'
 import type { Run } from './measure.ts'
 import { plan } from './plan.ts'
 import { runsTable, writeReport } from './report.ts'
@@ -36,7 +36,7 @@ async function main(flags: Flags): Promise<number> {
     writeFileSync(RESULTS, `${text}\n`)
     return render(results)
   }
-  return flags.guard ? guard(bench, results.runs) : 0
+  return flags.guard ? await guard(bench, results.runs) : 0
 }
 
 function render(results: Results): number {
@@ -51,30 +51,15 @@ function accept(runs: readonly Run[]): void {
   say('wrote bench/ratios.json')
 }
 
-/** What fails is measured once more, longer: noise must not fail a build. */
 async function guard(bench: Bench, runs: readonly Run[]): Promise<number> {
   const committed = readJSON<Committed>(RATIOS_FILE)
-  const suspects = faultsOf(runs, committed)
-  const again: Run[] = []
-  for (const [scenario, names] of cellsOf(suspects)) {
-    say(`again, longer: ${scenario} of ${[...names].join(' and ')}`)
-    again.push(...(await bench.again(scenario, [...names], { rounds: 10, seconds: 1, warm: 1 })))
-  }
-  // What was measured again comes first, and so it is what counts.
-  const found = faultsOf([...again, ...runs], committed).filter(({ ratio }) =>
-    suspects.some((suspect) => suspect.ratio.name === ratio.name),
-  )
+  const found = await lookAgain(runs, committed, (scenario, names) => {
+    say(`again, longer: ${scenario} of ${names.join(' and ')}`)
+    return bench.again(scenario, names, { rounds: 10, seconds: 1, warm: 1 })
+  })
   for (const { ratio, why } of found) say(`worse: ${ratio.name} ${why}`)
   if (found.length === 0) say('guard: no ratio is worse than it may be')
   return found.length === 0 ? 0 : EXIT_FAULT
-}
-
-/** The contenders to measure again, by scenario. */
-function cellsOf(faults: readonly Fault[]): ReadonlyMap<string, ReadonlySet<string>> {
-  const cells = new Map<string, Set<string>>()
-  for (const [contender, scenario] of faults.flatMap(({ ratio }) => [ratio.over, ratio.under]))
-    cells.set(scenario, (cells.get(scenario) ?? new Set()).add(contender))
-  return cells
 }
 
 /** A file that this program wrote itself. */

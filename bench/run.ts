@@ -47,6 +47,7 @@ export async function openBench(plan: Plan, say: (line: string) => void): Promis
     return {
       run: async () => {
         const runs = await everyRun(plan, scene, running, say)
+        if (!plan.isQuick) await Promise.all(running.map((one) => one.stop()))
         const names = plan.contenders.map(({ name }) => name)
         const effort = { rounds: runs[0]?.rounds ?? 1, seconds: 1, warm: 2 }
         return {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { faultsOf, RATIOS, ratiosOf } from '../../bench/guard.ts'
+import { faultsOf, lookAgain, RATIOS, ratiosOf } from '../../bench/guard.ts'
 import type { Run } from '../../bench/measure.ts'
 import { runOf } from './results.ts'
 
@@ -43,6 +43,28 @@ test('a contender that is missing, or a ratio that nobody committed, could not b
   assert.match(fault?.why ?? '', /^could not be checked: .*nginx \+ Lua/)
   const none = faultsOf(runsWith(1), { ...COMMITTED, ratios: {} })
   assert.equal(none.length, RATIOS.length)
+})
+
+test('what fails is measured again, and only what fails twice is a fault', async () => {
+  const noisy = runsWith(1).map((run) =>
+    run.contender === 'ours' && run.scenario === 'denied' ? runOf('ours', 'denied', 130) : run,
+  )
+  const asked: (readonly [string, readonly string[]])[] = []
+  const measuring = (factor: number) => async (scenario: string, names: readonly string[]) => {
+    asked.push([scenario, names])
+    const cost = (name: string) => (scenario === 'denied' && name === 'ours' ? 100 * factor : 100)
+    return names.map((name) => runOf(name, scenario, cost(name)))
+  }
+  assert.deepEqual(await lookAgain(noisy, COMMITTED, measuring(1)), [])
+  assert.deepEqual(asked, [
+    ['denied', ['ours']],
+    ['small', ['ours']],
+  ])
+  const faults = await lookAgain(noisy, COMMITTED, measuring(1.3))
+  assert.deepEqual(
+    faults.map(({ ratio }) => ratio.name),
+    ['ours: denied / small'],
+  )
 })
 
 test('every ratio is committed, and every bound is that of a ratio', () => {
