@@ -38,12 +38,16 @@ export type Running = {
   stop(graceMs: number): Promise<void>
 }
 
-/** Starts both listeners; rejects with the system's error when a port cannot be had. */
+/**
+ * Starts both listeners; rejects with the system's error when a port cannot be had. `alter` lets a
+ * bench or a test replace a part of the wired path.
+ */
 export async function start(
   settings: Config,
   policy: Policy,
   log: Log,
   version: string,
+  alter: (path: Path) => Path = (path) => path,
 ): Promise<Running> {
   const config = withinDescriptors(settings, log)
   const metrics = createMetrics(version)
@@ -52,7 +56,7 @@ export async function start(
   const source = policySource(config, policy, log, metrics)
   const streams = new OpenStreams(config.maxStreamsPerCaller, config.maxStreams)
   const pool = new UpstreamPool(config)
-  const path = wire(config, log, metrics, { identity, source, streams, pool })
+  const path = alter(wire(config, log, metrics, { identity, source, streams, pool }))
   scrapeState(metrics, keys, streams)
   let draining = false
   const unready = async () => [

@@ -11,6 +11,7 @@ import { refuse } from '../proxy/refuse.ts'
 import type { Denial } from '../proxy/types.ts'
 import type { Setting } from '../proxy/values.ts'
 import { countsTable, threatTables } from './ledger.ts'
+import { filled, table } from './marks.ts'
 import { claimsOf, faultsOf, readCatalogue, readSources } from './threats.ts'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
@@ -135,20 +136,6 @@ function licencesTable(): string {
     return [licence, String(names.length), names.sort().join(', ')]
   })
   return table(['licence', 'packages', 'names'], rows)
-}
-
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n')
-}
-
-/** The page with the text between its marks replaced; undefined when the marks are not there. */
-function filled(page: string, mark: string, text: string): string | undefined {
-  const [open, close] = [`<!-- generated: ${mark} -->`, `<!-- end of ${mark} -->`]
-  const [start, end] = [page.indexOf(open), page.indexOf(close)]
-  if (start === -1 || end < start) return undefined
-  return `${page.slice(0, start + open.length)}\n\n${text}\n\n${page.slice(end)}`
 }
 
 const isCheck = process.argv.includes('--check')
