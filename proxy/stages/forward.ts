@@ -46,12 +46,14 @@ export function forward(
   watch: Watch,
   over: Release,
 ): Promise<Answer> {
+  // What nobody waits for is not executed.
+  if (over.isDone) return Promise.reject(new Error('the client left'))
   const lines = rebuild(permit, head, leg, stamp)
   const connection = leg.pool.take(permit.caller)
   return new Promise((resolve, reject) => {
     const asking = new Asking(connection, leg, watch, resolve, reject)
-    over.add(asking)
     connection.ask(lines, permit.intent.body?.bytes, asking)
+    over.add(asking)
   })
 }
 

@@ -94,11 +94,21 @@ export async function leave(port: number, bytes: Buffer, at: Point, roll: Dice):
       if (left <= 0) socket.destroy()
     })
     // A short answer ends before that: then the client leaves at its end.
+    let text = ''
     socket.on('data', (chunk: Buffer) => {
-      if (chunk.includes('\r\n0\r\n\r\n') || chunk.includes('}}')) socket.destroy()
+      text += chunk.toString('latin1')
+      if (isWhole(text)) socket.destroy()
     })
   } else socket.destroy()
   await closed
+}
+
+/** Tells whether an answer ends where this text does: by its length, its last chunk, or its JSON. */
+function isWhole(text: string): boolean {
+  const length = /\r\ncontent-length: (\d+)\r\n/i.exec(text)?.[1]
+  const body = text.slice(text.indexOf('\r\n\r\n') + 4)
+  if (length !== undefined) return text.includes('\r\n\r\n') && body.length >= Number(length)
+  return body.includes('\r\n0\r\n\r\n') || body.includes('}}')
 }
 
 /** Waits, 15 s at most, until nothing is under way; then both gauges are 0. */
