@@ -8,6 +8,7 @@ import { continueTrace } from './observe/trace.ts'
 import type { Budget } from './policy/budget.ts'
 import type { Policy } from './policy/engine.ts'
 import { judge } from './policy/judge.ts'
+import type { RememberedLists } from './policy/remembered.ts'
 import type { OpenStreams } from './policy/streams.ts'
 import type { Tally } from './policy/tally.ts'
 import type { TaskOwners } from './policy/tasks.ts'
@@ -37,6 +38,7 @@ export type Path = {
   readonly watches: Watches
   readonly policy: () => Policy
   readonly tasks: TaskOwners
+  readonly remembered: RememberedLists
   readonly streams: OpenStreams
   readonly inflight: Tally
   readonly budget: Budget
@@ -197,6 +199,7 @@ function relayTools(
     limits: path.answers,
     watch,
     lease: path.budget.lease(),
+    remembered: path.remembered.of(intent, policy.permissions(caller)),
     hidden: (list, count) => metrics.itemsHidden.add(count, list),
     dropped: (reason) => metrics.framesDropped.inc(reason),
     passed: path.passed,

@@ -18,6 +18,7 @@ import { createSweep } from './observe/sweep.ts'
 import type { Path } from './pipeline.ts'
 import { Budget } from './policy/budget.ts'
 import type { Policy } from './policy/engine.ts'
+import { RememberedLists } from './policy/remembered.ts'
 import { PolicySource } from './policy/source.ts'
 import { OpenStreams } from './policy/streams.ts'
 import { Tally } from './policy/tally.ts'
@@ -181,6 +182,7 @@ function wire(config: Config, log: Log, metrics: Metrics, parts: Parts): Path {
     budget: new Budget(config.maxBuffered),
     policy: () => parts.source.current,
     tasks: new TaskOwners(config.maxTasks, config.taskTtlMs),
+    remembered: new RememberedLists(),
     streams: parts.streams,
     sealer: createSealer(config.sessionKey ?? randomBytes(32)),
     leg: {

@@ -20,6 +20,8 @@ export type Policy = {
   /** First 12 hex digits of the SHA-256 of its source. */
   readonly version: string
   decide(caller: Caller, target: Target): Verdict
+  /** Equal for callers about whom every decision is the same, now and under this policy alone. */
+  permissions(caller: Caller): string
   /** The scopes of the token and those its roles add. */
   scopesOf(caller: Caller): ReadonlySet<string>
   /** The names and prefixes of its rules, as targets: what `explain` lists. */

@@ -66,10 +66,20 @@ function tablePolicy(rules: Rules, version: string, deny: DenyMode): Policy {
     return scopes
   }
   const scopesOf = (caller: Caller): ReadonlySet<string> => gathered.get(caller) ?? gather(caller)
+  const written = new WeakMap<Caller, string>()
+  const permissions = (caller: Caller): string => {
+    const known = written.get(caller)
+    if (known !== undefined) return known
+    // A rule looks at scopes and roles, and at nothing else of a caller.
+    const text = JSON.stringify([version, [...scopesOf(caller)].sort(), [...caller.roles].sort()])
+    written.set(caller, text)
+    return text
+  }
   return {
     engine: 'table',
     version,
     scopesOf,
+    permissions,
     advertised: advertisedScopes(rules, deny),
     patterns: patternsOf(rules),
     decide: (caller, target) => {

@@ -4,7 +4,7 @@
 import type { Intent, JSONObject, ListName, Target } from '../types.ts'
 import { cutCapabilities, offersTasks } from './capabilities.ts'
 import { isObject } from './eras.ts'
-import { type Expect, judgeFrame, type Rules } from './frames.ts'
+import { type Expect, type Hidden, judgeFrame, type Rules, type Verdict } from './frames.ts'
 
 /** What a judgement needs to know and to tell. */
 export type Judging = {
@@ -16,6 +16,18 @@ export type Judging = {
   tasksOffered(): void
   taskCreated(taskId: string): void
   hidden(list: ListName, count: number): void
+  /** List answers to the same question that were judged before. */
+  readonly remembered?: Remembered | undefined
+}
+
+/** What may be sent of a list answer, and how many entries that hides. */
+export type Recalled = { readonly text: string; readonly hidden: Hidden }
+
+/** Judged list answers: one that differs in its id alone is not judged again. */
+export type Remembered = {
+  /** `ttlMs` is the cap of today. */
+  recall(text: string, ttlMs: number): Recalled | undefined
+  keep(text: string, sent: Recalled): void
 }
 
 // Results that describe the server, and must be seen whole before a byte of them leaves.
@@ -44,21 +56,33 @@ export function judgeWith(intent: Intent, judging: Judging) {
     cacheFor: () => cacheRule(intent, judging),
     privatize: GATED.has(intent.method),
   }
-  return (text: string) => {
+  return (text: string): Verdict => {
+    const known = judging.remembered?.recall(text, judging.expiresInMs())
+    if (known !== undefined) {
+      count(known.hidden, judging)
+      return { pass: 'changed', ...known, value: RECALLED }
+    }
     const verdict = judgeFrame(text, expect, rules)
     if ('drop' in verdict) return verdict
     if (intent.mayCreateTask) noteTask(verdict.value, judging)
-    if (verdict.pass === 'changed')
-      for (const [list, count] of Object.entries(verdict.hidden))
-        judging.hidden(list as ListName, count) // the keys of Hidden
+    const hidden = verdict.pass === 'changed' ? verdict.hidden : {}
+    const sent = verdict.pass === 'changed' ? verdict.text : text
+    count(hidden, judging)
+    if ('result' in verdict.value) judging.remembered?.keep(text, { text: sent, hidden })
     if (!DESCRIBING.has(intent.method)) return verdict
     if (offersTasks(verdict.value)) judging.tasksOffered()
-    const before = verdict.pass === 'same' ? text : verdict.text
-    const after = cutCapabilities(before)
+    const after = cutCapabilities(sent)
     return after === text
       ? verdict
-      : ({ pass: 'changed', text: after, value: verdict.value } as const)
+      : { pass: 'changed', text: after, hidden: {}, value: verdict.value }
   }
+}
+
+/** Stands for a result that was seen before. */
+const RECALLED: JSONObject = { result: {} }
+
+function count(hidden: Hidden, judging: Judging): void {
+  for (const [list, entries] of Object.entries(hidden)) judging.hidden(list as ListName, entries) // the keys of Hidden
 }
 
 function noteTask(value: JSONObject, judging: Judging): void {

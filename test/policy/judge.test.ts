@@ -25,6 +25,7 @@ function recording() {
   const policy: Policy = {
     engine: 'table',
     version: '0',
+    permissions: () => '',
     scopesOf: () => new Set(),
     patterns: [],
     advertised: [],
