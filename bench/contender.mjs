@@ -40,6 +40,43 @@ const KINDS = {
       '127.0.0.1',
     )
   },
+  undici: async () => {
+    const { Pool } = await import('undici')
+    const pool = new Pool(upstream, { connections: 256, pipelining: 1 })
+    const collected = (stream, end) => {
+      const parts = []
+      stream.on('data', (part) => parts.push(part)).on('end', () => end(Buffer.concat(parts)))
+    }
+    createServer({ keepAliveTimeout: 65_000 }, (request, response) =>
+      collected(request, (body) => {
+        const { method, url: path } = request
+        const { accept, 'content-type': type } = request.headers
+        const headers = { accept, 'content-type': type }
+        let head = { status: 502, headers: {} }
+        const parts = []
+        pool.dispatch(
+          { path, method, headers, body: body.length === 0 ? null : body },
+          {
+            onRequestStart() {},
+            onResponseStart(_, status, { 'content-type': of }) {
+              head = { status, headers: { 'content-type': of } }
+            },
+            onResponseData(_, part) {
+              parts.push(part)
+            },
+            onResponseEnd() {
+              const all = Buffer.concat(parts)
+              response.writeHead(head.status, { ...head.headers, 'content-length': all.length })
+              response.end(all)
+            },
+            onResponseError() {
+              response.destroy()
+            },
+          },
+        )
+      }),
+    ).listen(Number(port), '127.0.0.1')
+  },
   express: async () => {
     const { default: express } = await import('express')
     const { createProxyMiddleware, fixRequestBody } = await import('http-proxy-middleware')

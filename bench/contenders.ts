@@ -91,6 +91,12 @@ export const CONTENDERS: readonly Contender[] = [
   nodeContender('http-proxy', 'proxies, checks nothing', ['npm:http-proxy'], []),
   nodeContender('http-proxy-3', 'proxies, checks nothing', ['npm:http-proxy-3'], []),
   nodeContender(
+    'undici',
+    'node:http and the dispatch of an undici Pool, whole bodies, checks nothing',
+    ['npm:undici'],
+    [],
+  ),
+  nodeContender(
     'express',
     'express, http-proxy-middleware and jose: verifies each token, parses the body, checks the scope of the tool, writes a log line with pino',
     ['npm:express', 'npm:http-proxy-middleware', 'npm:jose'],

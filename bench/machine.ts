@@ -27,10 +27,12 @@ export function versions(): Readonly<Record<string, string>> {
     haproxy: said('haproxy', ['-v'], /version (\S+)/),
     wrk: said('wrk', ['-v'], /wrk (?:debian\/)?(\S+)/),
     ...Object.fromEntries(
-      ['http-proxy', 'http-proxy-3', 'express', 'http-proxy-middleware', 'jose'].map((name) => [
-        name,
-        versionIn(join(import.meta.dirname, 'node_modules', name, 'package.json')),
-      ]),
+      ['http-proxy', 'http-proxy-3', 'undici', 'express', 'http-proxy-middleware', 'jose'].map(
+        (name) => [
+          name,
+          versionIn(join(import.meta.dirname, 'node_modules', name, 'package.json')),
+        ],
+      ),
     ),
   }
   return Object.fromEntries(Object.entries(found).filter(([, version]) => version !== ''))
