@@ -199,7 +199,7 @@ function relayTools(
     limits: path.answers,
     watch,
     lease: path.budget.lease(),
-    remembered: path.remembered.of(intent, policy.permissions(caller)),
+    remembered: intent.list && path.remembered.of(intent, policy.permissions(caller)),
     hidden: (list, count) => metrics.itemsHidden.add(count, list),
     dropped: (reason) => metrics.framesDropped.inc(reason),
     passed: path.passed,

@@ -43,9 +43,16 @@ export function read<T>(
   const declared = Number(request.headers['content-length'] ?? '0')
   if (declared > limits.maxBytes) return use(tooLarge(limits.maxBytes))
   if (head.headers.has('expect')) response.writeContinue()
-  return new Promise<Uint8Array | Unread>((resolve, reject) =>
-    collect(request, limits, holding, resolve, reject),
-  ).then((bytes) => use(toRead(bytes, limits)))
+  return new Promise<T>((resolve, reject) => {
+    const done = (bytes: Uint8Array | Unread) => {
+      try {
+        resolve(use(toRead(bytes, limits)))
+      } catch (error) {
+        reject(error)
+      }
+    }
+    collect(request, limits, holding, done, reject)
+  })
 }
 
 function toRead(bytes: Uint8Array | Unread, { maxBytes, maxDepth }: BodyLimits): Read {

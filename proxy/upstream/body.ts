@@ -19,11 +19,15 @@ export class Incoming implements AnswerBody {
     this.length = length
   }
 
-  /** Takes a copy: the bytes are overwritten by the next read. */
+  /** Takes a copy of bytes that the next read will overwrite. */
   add(bytes: Uint8Array): void {
-    const copy = Buffer.from(bytes)
-    if (this.#sink === undefined) this.#parts.push(copy)
-    else this.#sink.data(copy)
+    this.take(Buffer.from(bytes))
+  }
+
+  /** Takes the bytes themselves. */
+  take(bytes: Uint8Array): void {
+    if (this.#sink === undefined) this.#parts.push(bytes)
+    else this.#sink.data(bytes)
   }
 
   finish(fault?: UpstreamFault): void {

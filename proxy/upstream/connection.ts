@@ -183,7 +183,7 @@ export class Connection {
       body.add(bytes)
       return
     }
-    if (this.#chunked !== undefined) used = this.#chunked.push(bytes, (part) => body.add(part))
+    if (this.#chunked !== undefined) used = this.#readChunks(this.#chunked, body, bytes)
     else if (kind === 'length') {
       used = Math.min(this.#left, bytes.length)
       this.#left -= used
@@ -199,9 +199,24 @@ export class Connection {
     body.finish()
   }
 
+  /** One part for all chunks of a read: there may be one for each byte (T128). */
+  #readChunks(chunked: Chunked, body: Incoming, bytes: Uint8Array): number {
+    const plain = Buffer.allocUnsafe(bytes.length)
+    let length = 0
+    const used = chunked.push(bytes, (part) => {
+      plain.set(part, length)
+      length += part.length
+    })
+    if (length > 0) body.take(plain.subarray(0, length))
+    return used
+  }
+
   #end(): void {
-    if (this.#head?.framing.kind !== 'close') return
     const body = this.#body
+    if (this.#head?.framing.kind !== 'close') {
+      this.destroy(broken('the connection ended before the answer was complete'))
+      return
+    }
     this.#over()
     body?.finish()
   }
