@@ -35,7 +35,7 @@ export function renderLine(facts: LineFacts): string {
     `,"request_id":"${facts.requestId}","trace_id":"${facts.traceId}","replica":${quoted(facts.replica)}` +
     `${facts.caller},"method":${quoted(facts.method)}${text('target', facts.target)}${text('era', facts.era)}` +
     `,"decision":"${facts.decision}","outcome":"${facts.outcome}","reason":"${facts.reason}"` +
-    `${text('detail', facts.detail)}${text('rule', facts.rule)}${text('policy_version', facts.policyVersion)}` +
+    `${text('detail', facts.detail)}${ruleText(facts.rule)}${text('policy_version', facts.policyVersion)}` +
     `${number('status', facts.status)},"duration_ms":${facts.durationMs}${number('upstream_ms', facts.upstreamMs)}` +
     `,"request_bytes":${facts.requestBytes},"response_bytes":${facts.responseBytes}` +
     `${text('session', facts.session)}${text('arguments_sha256', facts.argumentsSHA256)}`
@@ -65,6 +65,20 @@ export function callerPart(
 
 function text(name: string, value: string | undefined): string {
   return value === undefined ? '' : `,"${name}":${quoted(value)}`
+}
+
+const MAX_RULES = 10_000
+const rules = new Map<string, string>()
+
+/** Rules are few and come again; to quote a long one takes time that a name without a rule does not (T103). */
+function ruleText(rule: string | undefined): string {
+  if (rule === undefined) return ''
+  const known = rules.get(rule)
+  if (known !== undefined) return known
+  const part = text('rule', rule)
+  if (rules.size === MAX_RULES) rules.clear()
+  rules.set(rule, part)
+  return part
 }
 
 function number(name: string, value: number | undefined): string {

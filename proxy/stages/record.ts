@@ -152,7 +152,7 @@ function measure(
 ): void {
   const { intent, startedAt, sentAt, headAt, denial } = exchange
   const known = intent !== undefined && METHODS[intent.era].has(intent.method)
-  const method = known ? intent.method : '_other'
+  const method = known ? intent.method : OTHER
   metrics.requests.inc(method, decisionOf(outcome, exchange), reasonOf(exchange, outcome))
   metrics.overhead.observe(((sentAt ?? endedAt) - startedAt - (exchange.readMs ?? 0)) / 1_000)
   if (sentAt !== undefined && headAt !== undefined)
@@ -164,5 +164,17 @@ function measure(
 /** The name in the policy file that allowed the tool, so that callers cannot make label values. */
 function toolLabel({ intent, rule }: Exchange): string {
   if (intent?.targets[0]?.kind !== 'tool') return ''
-  return rule?.startsWith('tools.') === true ? rule.slice('tools.'.length) : '_other'
+  return rule === undefined ? OTHER : (labels.get(rule) ?? labelOf(rule))
+}
+
+const OTHER = '_other'
+const MAX_LABELS = 10_000
+/** By rule: a name made anew for each exchange would tell by its time that there is a rule (T103). */
+const labels = new Map<string, string>()
+
+function labelOf(rule: string): string {
+  const label = rule.startsWith('tools.') ? rule.slice('tools.'.length) : OTHER
+  if (labels.size === MAX_LABELS) labels.clear()
+  labels.set(rule, label)
+  return label
 }
