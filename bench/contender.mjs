@@ -50,8 +50,7 @@ const KINDS = {
     createServer({ keepAliveTimeout: 65_000 }, (request, response) =>
       collected(request, (body) => {
         const { method, url: path } = request
-        const { accept, 'content-type': type } = request.headers
-        const headers = { accept, 'content-type': type }
+        const { host, connection, 'content-length': length, ...headers } = request.headers
         let head = { status: 502, headers: {} }
         const parts = []
         pool.dispatch(

@@ -13,7 +13,15 @@ test('what a machine lacks is skipped by name, with what is missing', () => {
   const { contenders, skipped } = plan(false, 5, onlyNginx)
   assert.deepEqual(
     skipped.map(({ contender }) => contender),
-    ['nginx auth_request', 'nginx + Lua', 'haproxy + JWT', 'http-proxy', 'http-proxy-3', 'express'],
+    [
+      'nginx auth_request',
+      'nginx + Lua',
+      'haproxy + JWT',
+      'http-proxy',
+      'http-proxy-3',
+      'undici',
+      'express',
+    ],
   )
   const lua = skipped.find(({ contender }) => contender === 'nginx + Lua')
   assert.equal(lua?.why, 'ngx_http_lua_module is missing, cjson is missing')
