@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
 import { Chunked, FramingError, mayBegin, parseResponse } from '../../proxy/wire/response.ts'
 
 const headOf = (...lines: readonly string[]) => lines.map((line) => `${line}\r\n`).join('')
@@ -171,4 +172,93 @@ describe('chunks', () => {
         assert.throws(() => take(text, size), FramingError, `pieces of ${size}`)
     })
   }
+})
+
+describe('any bytes', () => {
+  const piece = fc.constantFrom(
+    ...[
+      'HTTP/1.1 200 OK\r\n',
+      'HTTP/1.0 404 x\r\n',
+      'HTTP/1.1 ',
+      '200',
+      '\r\n',
+      '\n',
+      '\r',
+      ' ',
+      '\t',
+    ],
+    ...[
+      'content-length: 5',
+      'Content-Length:5',
+      'transfer-encoding: chunked',
+      'a: b',
+      ':',
+      '\0',
+      '\xe9',
+    ],
+  )
+  const text = fc.array(fc.oneof(piece, fc.string({ maxLength: 3, unit: 'binary' })), {
+    maxLength: 12,
+  })
+  const latin1 = text.map((parts) => parts.join('').replace(/[^\x00-\xff]/g, '?'))
+
+  test('are read as a head only where every beginning of them may become one', () => {
+    fc.assert(
+      fc.property(latin1, (head) => {
+        const isHead = head.endsWith('\r\n') && !('fault' in parseResponse(head))
+        if (!isHead) return
+        assert.ok(
+          !/[\0\x01-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n|\r\n[ \t]/.test(head),
+          head,
+        )
+        for (let end = 0; end < head.length; end++)
+          assert.ok(mayBegin(head.slice(0, end)), JSON.stringify(head.slice(0, end)))
+      }),
+      { numRuns: 20_000 },
+    )
+  })
+
+  test('as chunks have one reading, however they are cut', () => {
+    const chunk = fc.constantFrom(
+      '0',
+      '1',
+      'a',
+      'A',
+      ';x',
+      ' ',
+      '\r\n',
+      '\r',
+      '\n',
+      '\r\n\r\n',
+      'b',
+      ':',
+    )
+    const bodies = fc.array(chunk, { maxLength: 14 }).map((parts) => parts.join(''))
+    const read = (body: string, size: number): string => {
+      const bytes = Buffer.from(body, 'latin1')
+      const chunked = new Chunked()
+      let plain = ''
+      let at = 0
+      try {
+        while (at < bytes.length && !chunked.done)
+          at += chunked.push(bytes.subarray(at, at + size), (part) => {
+            plain += Buffer.from(part).toString('latin1')
+          })
+      } catch (error) {
+        assert.ok(error instanceof FramingError)
+        return 'refused'
+      }
+      return chunked.done ? `${plain} and ${bytes.length - at} left` : 'not complete'
+    }
+    fc.assert(
+      fc.property(bodies, fc.integer({ min: 1, max: 5 }), (body, size) => {
+        const whole = read(body, body.length + 1)
+        const cut = read(body, size)
+        // What is refused at the end of a piece may be refused a piece earlier, never later.
+        if (cut !== whole)
+          assert.ok(cut === 'refused' && whole !== 'refused' && !whole.includes('left'))
+      }),
+      { numRuns: 20_000 },
+    )
+  })
 })
