@@ -182,7 +182,7 @@ function ours(
   how: { socket?: true; without?: readonly string[]; level?: string } = {},
 ): Contender {
   const programs = (place: Place) => {
-    const flags = ['--max-semi-space-size=4']
+    const flags = ['--expose-gc', '--max-semi-space-size=4']
     const main = how.without === undefined ? 'proxy/main.js' : 'bench/ours.js'
     const args = how.without === undefined ? ['serve'] : ['--without', how.without.join()]
     const command = [process.execPath, ...flags, join(place.built, main), ...args]
