@@ -247,7 +247,7 @@ const ATTACKS: readonly Attack[] = [
       ),
   }),
   upstreamDoes('bad_garbage', '502'),
-  upstreamDoes('bad_chunks', 'closed', { ends: ['502'] }),
+  upstreamDoes('bad_chunks', '502', { ends: ['closed'] }),
   upstreamDoes('bad_head', '502'),
   upstreamDoes('bad_redirect', '502'),
   upstreamDoes('bad_gzip', '502'),
