@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 /** What `--help` prints. */
 export const USAGE = `npm run bench -- [flags]
 
-  --quick     six contenders, three scenarios, less than 100 s; else everything, about 25 minutes
+  --quick     six contenders, three scenarios, about two minutes; else everything, about 25 minutes
   --rounds N  how often each is timed, 1 to 100; 5, quick 4
   --json      print one JSON object, nothing else
   --report    write bench/results.json and docs/performance.md from this full run

@@ -4,6 +4,7 @@
 import type { ServerResponse } from 'node:http'
 import { type AnswerBody, type Sink, UpstreamFault } from './types.ts'
 import type { Watch } from './watch.ts'
+import { joined } from './wire/growing.ts'
 
 /** One write is cheaper than two up to here: head and body leave as one string. */
 const SMALL = 16_384
@@ -170,9 +171,4 @@ class Transfer implements Sink {
 
 function silence(): UpstreamFault {
   return new UpstreamFault('upstream_slow', 'a silence within an answer')
-}
-
-/** The parts as one. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  return parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts) // there is one
 }

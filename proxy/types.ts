@@ -106,8 +106,6 @@ export type Sink = {
 
 /** A body on its way: it waits until it is read. */
 export type AnswerBody = {
-  /** Bytes, where the head says so. */
-  readonly length: number | undefined
   /** All of it, where it has come already; to be called once, in place of `read`. */
   whole(): Uint8Array | undefined
   /** Tells what came and what comes; to be called once. */

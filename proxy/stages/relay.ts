@@ -3,11 +3,12 @@
 
 import type { ServerResponse } from 'node:http'
 import type { Lease } from '../policy/budget.ts'
-import { joined, sendParts, sendWhole, type Through } from '../send.ts'
+import { sendParts, sendWhole, type Through } from '../send.ts'
 import type { Answer, Denial, Permit } from '../types.ts'
 import type { Held, Watch } from '../watch.ts'
 import { headersFor, readBytes, toText, type Unread } from '../wire/answer.ts'
 import { type EventTools, eventsThrough } from '../wire/events.ts'
+import { joined } from '../wire/growing.ts'
 import { ListGuard, ListInStreamError } from '../wire/guard.ts'
 import { isUtf8, mediaType } from '../wire/headers.ts'
 import { cacheFor, isSeenWhole, judgeWith } from '../wire/judged.ts'

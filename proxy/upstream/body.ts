@@ -8,15 +8,13 @@ export type Source = { pause(): void; resume(): void; destroy(): void }
 
 /** The body of one answer: held until somebody reads it, and the connection waits meanwhile. */
 export class Incoming implements AnswerBody {
-  readonly length: number | undefined
   readonly #connection: Source
   #parts: Uint8Array[] = []
   #sink: Sink | undefined
   #state: 'open' | 'done' | UpstreamFault = 'open'
 
-  constructor(connection: Source, length: number | undefined) {
+  constructor(connection: Source) {
     this.#connection = connection
-    this.length = length
   }
 
   /** Takes a copy of bytes that the next read will overwrite. */

@@ -163,15 +163,15 @@ export class Connection {
   #begin(head: ResponseHead, rest: Uint8Array): void {
     const { framing } = head
     const asker = this.#asker as Asker // asserted by whoever read the head
-    const length = framing.kind === 'length' ? framing.length : undefined
-    const body = new Incoming(this, framing.kind === 'none' ? 0 : length)
+    const body = new Incoming(this)
     this.#head = head
     this.#body = body
-    this.#left = length ?? 0
+    this.#left = framing.kind === 'length' ? framing.length : 0
     this.#chunked = framing.kind === 'chunked' ? new Chunked() : undefined
     // Whoever asked goes on after this turn: by then what came along is read.
     asker.answered(head, body)
-    if (rest.length > 0 || body.length === 0) this.#readBody(body, rest)
+    const isEmpty = framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0)
+    if (rest.length > 0 || isEmpty) this.#readBody(body, rest)
     // An answer that is not whole yet waits until somebody reads it.
     if (this.#body === body) this.#socket.pause()
   }

@@ -2,6 +2,7 @@
 // text that is valid UTF-8 within a bound. No header of the upstream passes by default (T109).
 
 import type { Answer, AnswerBody, Era, RequestId } from '../types.ts'
+import { joined } from './growing.ts'
 
 // Anything else could be a name that the client must not see.
 const METHODS = /^(?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)(?:, ?|$)){1,7}$/
@@ -71,25 +72,13 @@ function collect(body: AnswerBody, limits: ReadLimits): Promise<Uint8Array | Unr
         else if (!limits.hold(total)) stop('full')
         else parts.push(bytes)
       },
-      end: () => end(joined(parts, total)),
+      end: () => end(joined(parts)),
       fail: (fault) => {
         limits.watch.clear()
         reject(fault)
       },
     })
   })
-}
-
-function joined(parts: readonly Uint8Array[], total: number): Uint8Array {
-  const [first] = parts
-  if (parts.length === 1 && first !== undefined) return first
-  const all = new Uint8Array(total)
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -50,3 +50,16 @@ export class Growing {
     return this.#bytes.subarray(start, end)
   }
 }
+
+/** The parts as one; one part alone is given back as it is. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts
+  if (parts.length === 1 && first !== undefined) return first
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}

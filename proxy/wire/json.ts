@@ -40,13 +40,13 @@ const MAX_ENVELOPE_MEMBERS = 1_000
 const MAX_MEMBERS = 100_000
 /** Up to here a linear scan beats building a set. */
 const FEW = 16
-const QUOTE = 0x22
-const COMMA = 0x2c
+export const QUOTE = 0x22
+export const COMMA = 0x2c
 const BACKSLASH = 0x5c
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
+export const OPEN_BRACKET = 0x5b
+export const CLOSE_BRACKET = 0x5d
+export const OPEN_BRACE = 0x7b
+export const CLOSE_BRACE = 0x7d
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 

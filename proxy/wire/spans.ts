@@ -2,17 +2,21 @@
 // keep their bytes. Only for text that was parsed strictly before.
 
 import type { Span } from '../types.ts'
-import { isSpace, nameAt, stringEnd, valueStart } from './json.ts'
+import {
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COMMA,
+  isSpace,
+  nameAt,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  stringEnd,
+  valueStart,
+} from './json.ts'
 
 /** A member: its value, and where its name begins. */
 export type MemberSpan = Span & { readonly keyStart: number }
-
-const QUOTE = 0x22
-const COMMA = 0x2c
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
 
 /** Finds the members of the object that starts at `start` of text that `parseText` accepted. */
 export function membersAt(text: string, start: number): Map<string, MemberSpan> {

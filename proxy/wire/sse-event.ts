@@ -1,7 +1,7 @@
 // One buffered event of a stream: its lines as they may leave, and its data as the client would join
 // it. It must never let two line ends melt into one, nor one split into two.
 
-import { Growing } from './growing.ts'
+import { Growing, joined } from './growing.ts'
 import { classifyLine } from './sse-line.ts'
 
 const LF = 0x0a
@@ -83,7 +83,7 @@ export class HeldEvent {
 
   /** The event with the blank line that `end` ends. */
   whole(end: Uint8Array): Uint8Array {
-    return this.#lines.length === 0 ? end : concat([this.#lines.view(0), end])
+    return this.#lines.length === 0 ? end : joined([this.#lines.view(0), end])
   }
 
   /** The same with `text` in one data line where the first one was (T93). */
@@ -98,7 +98,7 @@ export class HeldEvent {
     // A CR and an LF that were two line ends must not become one.
     if (end[0] === LF && parts.at(-1)?.at(-1) === CR) parts.push(NEWLINE)
     parts.push(end)
-    return concat(parts)
+    return joined(parts)
   }
 
   clear(): void {
@@ -127,14 +127,4 @@ export class HeldEvent {
     this.#lines.add(NEWLINE)
     if (isData) this.#spans[this.#spans.length - 1] = this.#lines.length
   }
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

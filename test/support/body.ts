@@ -27,7 +27,6 @@ export function bodyOf(
     }
   }
   const body: AnswerBody = {
-    length: undefined,
     whole: () => undefined,
     read: (sink) => void tell(sink),
     pause: () => void world.pauses.push('pause'),
