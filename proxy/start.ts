@@ -58,7 +58,7 @@ export async function start(
   const streams = new OpenStreams(config.maxStreamsPerCaller, config.maxStreams)
   const pool = new UpstreamPool(config)
   const path = alter(wire(config, log, metrics, { identity, source, streams, pool }))
-  scrapeState(metrics, keys, streams)
+  scrapeState(metrics, log, keys, streams)
   let draining = false
   const unready = async () => [
     ...(draining ? ['the end of this process'] : []),
@@ -231,8 +231,15 @@ function policySource(config: Config, policy: Policy, log: Log, metrics: Metrics
   return source
 }
 
-function scrapeState(metrics: Metrics, keys: KeySource | undefined, streams: OpenStreams): void {
+function scrapeState(
+  metrics: Metrics,
+  log: Log,
+  keys: KeySource | undefined,
+  streams: OpenStreams,
+): void {
   metrics.onScrape(() => {
+    metrics.logDropped.reset()
+    metrics.logDropped.inc(log.dropped())
     metrics.openStreams.set(streams.open)
     const age = keys?.ageSeconds() ?? 0
     metrics.jwksAge.set(Number.isFinite(age) ? age : -1)

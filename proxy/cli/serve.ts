@@ -29,8 +29,7 @@ export async function serve(
   // The default would print the error with all that it holds, bytes of an answer included (law 12).
   process.on('uncaughtException', (error) => {
     log.error(factsOf(error), 'a fault that nobody caught; the process ends')
-    log.flush()
-    process.exit(EXIT_FAULT)
+    log.end().then(() => process.exit(EXIT_FAULT))
   })
   for (const warning of [...config.warnings, ...loaded.warnings]) log.warn({ warning }, 'warning')
   try {
@@ -42,7 +41,7 @@ export async function serve(
     stderr(startFailure(error, config))
     return error instanceof Error && 'port' in error ? 1 : EXIT_CONFIG
   } finally {
-    log.flush()
+    await log.end()
   }
 }
 

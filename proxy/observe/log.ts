@@ -2,6 +2,7 @@
 // a body, tool arguments or a session id in the clear (law 12, T141, T147).
 
 import { hash } from 'node:crypto'
+import { once } from 'node:events'
 import { pino } from 'pino'
 import { inOneLine } from './line.ts'
 
@@ -12,12 +13,45 @@ export type Log = {
   error(fields: object, message: string): void
   /** The line of one exchange: its members as JSON, with the comma before each. */
   exchange(members: string): void
+  /** Writes at once what is held; a write that is under way in another thread may end after it. */
   flush(): void
+  /** Resolves when all has been written, in its order, or when nobody has read it for a second. */
+  end(): Promise<void>
+  /** Lines that were dropped because nobody reads as fast as they come (law 10). */
+  readonly dropped: () => number
 }
+
+/** Bytes that wait for the reader of the log. */
+const MAX_WAITING = 16 * 1_048_576
+const END_MS = 1_000
+const NEWLINE = 0x0a
 
 /** Opens the log on a file descriptor, 1 for stdout. */
 export function openLog(level: string, fd = 1): Log {
-  const destination = pino.destination({ fd, sync: false, contentMode: 'buffer' })
+  const destination = pino.destination({
+    fd,
+    sync: false,
+    contentMode: 'buffer',
+    maxLength: MAX_WAITING,
+  })
+  let dropped = 0
+  destination.on('drop', (bytes: Uint8Array) => {
+    dropped += bytes.filter((byte) => byte === NEWLINE).length
+  })
+  // True from the first byte handed over until the last is written: a write that is under way must
+  // end before another begins, or one line lands in the middle of the other.
+  let isWriting = false
+  destination.on('drain', () => {
+    isWriting = false
+  })
+  // A full disk, a reader that has gone: the path goes on (law 10).
+  destination.on('error', () => {
+    isWriting = false
+  })
+  const hand = (text: string) => {
+    isWriting = true
+    destination.write(bytesOf(text))
+  }
   const logger = pino(
     {
       level,
@@ -25,15 +59,16 @@ export function openLog(level: string, fd = 1): Log {
       timestamp: () => `,"time":"${timeNow()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line) => void destination.write(bytesOf(inOneLine(line))) },
+    { write: (line) => hand(inOneLine(line)) },
   )
   const isInfo = logger.isLevelEnabled('info')
   // One write for all exchanges that end in one turn of the loop.
   let lines: string[] = []
   const write = () => {
     if (lines.length === 0) return
-    destination.write(bytesOf(lines.join('')))
+    const text = lines.join('')
     lines = []
+    hand(text)
   }
   /** Lines keep the order of their times. */
   const after =
@@ -59,6 +94,15 @@ export function openLog(level: string, fd = 1): Log {
         // Not open yet, or the reader of stdout is gone: there is nobody left to tell.
       }
     },
+    end: async () => {
+      write()
+      const signal = AbortSignal.timeout(END_MS)
+      while (isWriting && !signal.aborted)
+        await once(destination, 'drain', { signal }).catch(() => undefined)
+      // What nobody reads would else be written at the exit, however long that takes.
+      if (isWriting) destination.destroy()
+    },
+    dropped: () => dropped,
   }
 }
 

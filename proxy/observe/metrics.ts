@@ -101,6 +101,11 @@ export function createMetrics(version: string) {
       FINE_BUCKETS,
     ),
     policyInfo: gauge('toolstile_policy_info', 'The policy in force; always 1', ['version']),
+    logDropped: counter(
+      'toolstile_log_dropped_total',
+      'Log lines dropped because they were not read as fast as they came',
+      [],
+    ),
     policyReload: counter('toolstile_policy_reload_total', 'Policy reloads', ['result']),
   }
 }

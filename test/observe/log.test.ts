@@ -2,7 +2,17 @@
 // nothing of an exception but its kind and its place (T102, T147).
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  mkdtempSync,
+  open as openFile,
+  openSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -115,3 +125,55 @@ function thrownBy(run: () => unknown): unknown {
   }
   throw new TypeError('nothing was thrown')
 }
+
+/** Reads a pipe slowly, so that writes to it are cut in parts. */
+async function slowly(t: TestContext, log: (fd: number) => Promise<void>): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'toolstile-log-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'pipe')
+  execFileSync('mkfifo', [path])
+  const reader = createReadStream(path, { highWaterMark: 1_000 })
+  const fd = await new Promise<number>((resolve, reject) =>
+    openFile(path, 'w', (error, opened) => (error === null ? resolve(opened) : reject(error))),
+  )
+  const read = reader.setEncoding('utf8').toArray()
+  await log(fd)
+  closeSync(fd)
+  return (await read).join('')
+}
+
+const LINE = `,"x":"${'x'.repeat(1_000)}"`
+
+test('T142 the end of a log waits for the write that is under way: no line lands within another', async (t) => {
+  const text = await slowly(t, async (fd) => {
+    const log = openLog('info', fd)
+    for (let i = 0; i < 2_000; i++) {
+      log.exchange(`${LINE},"n":${i}`)
+      if (i % 500 === 0) await turn()
+    }
+    log.info({}, 'drained')
+    await log.end()
+    assert.equal(log.dropped(), 0)
+  })
+  const lines = text.trimEnd().split('\n')
+  const entries = lines.map((line) => JSON.parse(line))
+  assert.deepEqual(
+    entries.map(({ n }) => n),
+    [...Array.from({ length: 2_000 }, (_, i) => i), undefined],
+  )
+})
+
+test('T142 a log that nobody reads drops whole lines, counts them, and delays no end', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'toolstile-log-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'pipe')
+  execFileSync('mkfifo', [path])
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  t.after(() => closeSync(reader))
+  const log = openLog('info', openSync(path, 'w'))
+  for (let i = 0; i < 20_000; i++) log.info({ x: LINE }, 'entry')
+  assert.ok(log.dropped() > 1_000, String(log.dropped()))
+  const begun = Date.now()
+  await log.end()
+  assert.ok(Date.now() - begun < 5_000)
+})
