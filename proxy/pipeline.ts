@@ -2,17 +2,11 @@
 // the path; a fault is an exception that is answered here and nowhere else.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Sealer } from './identity/session.ts'
 import { factsOf } from './observe/fault.ts'
 import { continueTrace } from './observe/trace.ts'
-import type { Budget } from './policy/budget.ts'
-import type { Policy } from './policy/engine.ts'
-import { judge } from './policy/judge.ts'
-import type { RememberedLists } from './policy/remembered.ts'
-import type { OpenStreams } from './policy/streams.ts'
 import type { Tally } from './policy/tally.ts'
-import type { TaskOwners } from './policy/tasks.ts'
 import type { ChallengeFacts } from './refuse.ts'
+import { Relaying, type RelayParts } from './relaying.ts'
 import { writeRefusal } from './respond.ts'
 import { type Admission, admit } from './stages/admit.ts'
 import { authenticate, type Verify } from './stages/authenticate.ts'
@@ -21,35 +15,23 @@ import { classify } from './stages/classify.ts'
 import { forward, type Leg, type Stamp } from './stages/forward.ts'
 import { type BodyLimits, type Read, read } from './stages/read.ts'
 import { begin, type Exchange, type Recorder, record } from './stages/record.ts'
-import { type AnswerLimits, type RelayTools, relay } from './stages/relay.ts'
+import { relay } from './stages/relay.ts'
 import { stands, throttle } from './stages/throttle.ts'
-import { type Denial, type Head, isDenial, type Permit, UpstreamFault } from './types.ts'
+import { type Denial, type Head, isDenial, UpstreamFault } from './types.ts'
 import { Release, Watch, type Watches } from './watch.ts'
-import { isNamed } from './wire/names.ts'
 
 /** All that the path runs on; made once by main.ts. */
-export type Path = {
+export type Path = RelayParts & {
   readonly admission: Admission
   readonly verify: Verify
   readonly limits: BodyLimits
-  readonly answers: AnswerLimits
   /** Milliseconds that a client may leave an answer untouched (T124). */
   readonly stallMs: number
   readonly watches: Watches
-  readonly policy: () => Policy
-  readonly tasks: TaskOwners
-  readonly remembered: RememberedLists
-  readonly streams: OpenStreams
   readonly inflight: Tally
-  readonly budget: Budget
-  readonly sealer: Sealer
   readonly leg: Leg
   readonly challenge: () => ChallengeFacts
-  /** Seconds that an expired token is still accepted. */
-  readonly clockSkewS: number
   readonly recorder: Recorder
-  /** Told of the bytes of streamed bodies, see observe/sweep.ts. */
-  readonly passed: (bytes: number) => void
 }
 
 /** Runs one exchange to its end; never throws. */
@@ -92,7 +74,7 @@ type Bounds = { readonly stamp: Stamp; readonly watch: Watch; readonly over: Rel
 
 /** Records what never enters the path: an unknown route, bytes that are no request. */
 export function recordBeside(
-  facts: Pick<Exchange, 'denial' | 'status' | 'aborted'>,
+  facts: Partial<Pick<Exchange, 'denial' | 'status' | 'aborted'>>,
   request: Pick<IncomingMessage, 'method' | 'headers'>,
   path: Path,
 ): void {
@@ -131,8 +113,8 @@ async function walk(
   if (isDenial(intent)) return intent
   exchange.intent = intent
 
-  const ending = new Release()
-  if (stands(intent.method)) {
+  const ending = stands(intent.method) ? new Release() : undefined
+  if (ending !== undefined) {
     const standing = throttle(caller, intent.method, path)
     if (standing !== undefined) return { ...standing, id: intent.id, era: intent.era }
     // T125: counted before the upstream is asked, or many at once would pass the limit together.
@@ -151,7 +133,7 @@ async function walk(
   exchange.sentAt = performance.now()
   const answered = await forward(permit, head, path.leg, stamp, watch, over)
   exchange.headAt = performance.now()
-  const tools = relayTools(permit, policy, path, exchange, ending, watch)
+  const tools = new Relaying(permit, policy, path, exchange, ending, watch)
   over.add(tools.lease)
   return relay(answered, permit, response, tools)
 }
@@ -163,47 +145,6 @@ function understand(head: Head, message: Read, exchange: Exchange, reading: numb
   exchange.requestBytes = message?.bytes.length ?? 0
   if (message !== undefined && 'method' in message) exchange.method = message.method
   return classify(head, message)
-}
-
-function relayTools(
-  permit: Permit,
-  policy: Policy,
-  path: Path,
-  exchange: Exchange,
-  ending: Release,
-  watch: Watch,
-): RelayTools {
-  const { caller, intent } = permit
-  const { metrics } = path.recorder
-  // What stands for hours follows the policy in force; everything else keeps its snapshot (T88).
-  const current = stands(intent.method) ? path.policy : () => policy
-  return {
-    may: (target) => isNamed(target) && judge(current(), path.tasks, caller, target).allow,
-    expiresInMs: () =>
-      Math.max(0, Math.floor((caller.expiresAt + path.clockSkewS) * 1_000 - Date.now())),
-    seal: (session) => {
-      exchange.session = path.sealer.seal(session, caller)
-      return exchange.session
-    },
-    tasksOffered: () => path.tasks.offer(),
-    taskCreated: (taskId) => {
-      const tool = intent.targets[0]
-      if (tool !== undefined) path.tasks.remember(taskId, caller, tool)
-    },
-    openStream: (end) => {
-      if (!stands(intent.method)) return path.streams.answer()
-      ending.add({ release: end })
-      // It is counted since before the upstream was asked.
-      return new Release()
-    },
-    limits: path.answers,
-    watch,
-    lease: path.budget.lease(),
-    remembered: intent.list && path.remembered.of(intent, policy.permissions(caller)),
-    hidden: (list, count) => metrics.itemsHidden.add(count, list),
-    dropped: (reason) => metrics.framesDropped.inc(reason),
-    passed: path.passed,
-  }
 }
 
 /** Writes a refusal, unless an answer has begun. */

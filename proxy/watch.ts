@@ -83,7 +83,9 @@ export type Held = { release(): void }
 
 /** All that an exchange holds, however it ends. */
 export class Release implements Held {
-  readonly #held: Held[] = []
+  /** Room for what an exchange has: an array that grows takes more than it needs. */
+  readonly #held: (Held | undefined)[] = [undefined, undefined, undefined, undefined]
+  #count = 0
   #isDone = false
 
   get isDone(): boolean {
@@ -93,13 +95,13 @@ export class Release implements Held {
   /** Lets go of it at the end; at once when that has passed. */
   add(held: Held): void {
     if (this.#isDone) held.release()
-    else this.#held.push(held)
+    else this.#held[this.#count++] = held
   }
 
   release(): void {
     if (this.#isDone) return
     this.#isDone = true
-    for (const held of this.#held) held.release()
+    for (let n = 0; n < this.#count; n++) this.#held[n]?.release()
   }
 }
 

@@ -144,6 +144,7 @@ const LAYERS: readonly RegExp[] = [
   /^proxy\/wire\//,
   /^proxy\/(config|configure|limits|refuse|respond|send)\.ts$/,
   /^proxy\/(identity|policy|observe|upstream)\//,
+  /^proxy\/relaying\.ts$/,
   /^proxy\/stages\//,
   /^proxy\/pipeline\.ts$/,
   /^proxy\/(server|start|drain|connections|broken|listen)\.ts$/,

@@ -19,21 +19,21 @@ export type Exchange = {
   readonly startedAt: number
   requestBytes: number
   /** Milliseconds that the body took to arrive. */
-  readMs?: number
+  readMs: number | undefined
   /** As the body named it, also when it is unknown. */
-  method?: string
-  caller?: Caller
-  intent?: Intent
-  denial?: Denial
-  rule?: string
-  policyVersion?: string
-  sentAt?: number
-  headAt?: number
-  status?: number
-  responseBytes?: number
-  aborted?: boolean
+  method: string | undefined
+  caller: Caller | undefined
+  intent: Intent | undefined
+  denial: Denial | undefined
+  rule: string | undefined
+  policyVersion: string | undefined
+  sentAt: number | undefined
+  headAt: number | undefined
+  status: number | undefined
+  responseBytes: number | undefined
+  aborted: boolean
   /** The sealed id that the answer gave to the client. */
-  session?: string
+  session: string | undefined
 }
 
 /** What the record is written with. */
@@ -63,7 +63,27 @@ export function begin(
   startedAt: number,
 ): Exchange {
   const requestBytes = Number(request.headers['content-length'] ?? '0') || 0
-  return { requestId: randomHex(16), traceId, http: request.method ?? '', startedAt, requestBytes }
+  // All members at once: an object that grows is made anew again and again.
+  return {
+    requestId: randomHex(16),
+    traceId,
+    http: request.method ?? '',
+    startedAt,
+    requestBytes,
+    readMs: undefined,
+    method: undefined,
+    caller: undefined,
+    intent: undefined,
+    denial: undefined,
+    rule: undefined,
+    policyVersion: undefined,
+    sentAt: undefined,
+    headAt: undefined,
+    status: undefined,
+    responseBytes: undefined,
+    aborted: false,
+    session: undefined,
+  }
 }
 
 /** Writes one exchange; never throws. */
@@ -78,7 +98,7 @@ export function record(exchange: Exchange, endedAt: number, recorder: Recorder):
 }
 
 function outcomeOf(exchange: Exchange): OutcomeName {
-  if (exchange.aborted === true) return 'aborted'
+  if (exchange.aborted) return 'aborted'
   if (exchange.denial === undefined) return 'allowed'
   return FAULTS.has(exchange.denial.denied) ? 'failed' : 'denied'
 }

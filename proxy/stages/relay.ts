@@ -2,38 +2,15 @@
 // else passes as it comes; what cannot be judged and should have been is not passed on (law 6).
 
 import type { ServerResponse } from 'node:http'
-import type { Lease } from '../policy/budget.ts'
+import type { RelayTools } from '../relaying.ts'
 import { sendParts, sendWhole, type Through } from '../send.ts'
 import type { Answer, Denial, Permit } from '../types.ts'
-import type { Held, Watch } from '../watch.ts'
 import { headersFor, readBytes, toText, type Unread } from '../wire/answer.ts'
-import { type EventTools, eventsThrough } from '../wire/events.ts'
+import { eventsThrough } from '../wire/events.ts'
 import { joined } from '../wire/growing.ts'
 import { ListGuard, ListInStreamError } from '../wire/guard.ts'
 import { isUtf8, mediaType } from '../wire/headers.ts'
 import { cacheFor, isSeenWhole, judgeWith } from '../wire/judged.ts'
-
-/** Bounds of an answer. */
-export type AnswerLimits = {
-  /** Of an answer that must be seen whole. */
-  readonly maxBytes: number
-  readonly maxEventBytes: number
-  /** For an answer that must be seen whole. */
-  readonly timeoutMs: number
-  /** Between two parts of a JSON answer. */
-  readonly idleMs: number
-}
-
-/** What the relay needs to know and to tell, for one exchange. */
-export type RelayTools = EventTools & {
-  readonly limits: AnswerLimits
-  readonly watch: Watch
-  /** Bytes held back until they are whole. */
-  readonly lease: Lease
-  seal(session: string): string
-  /** Counts a stream until it is released; a drain ends a standing one by `end`. */
-  openStream(end: () => void): Held
-}
 
 const MAX_ERROR_BYTES = 1_048_576
 const MAX_DUMP_BYTES = 65_536

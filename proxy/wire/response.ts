@@ -21,7 +21,7 @@ export type ResponseHead = {
 }
 
 const STATUS = /^HTTP\/1\.[01] [1-5]\d\d(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/
-const FIELD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/
+const FIELD = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n/y
 const TEXT = /^[\t\x20-\x7e\x80-\xff]*$/
 /** The only ones that are looked at. */
 const READ: ReadonlySet<string> = new Set([
@@ -35,6 +35,8 @@ const READ: ReadonlySet<string> = new Set([
   'retry-after',
   'transfer-encoding',
 ])
+/** To make a name of a field that is not looked at costs more than to count its characters. */
+const LENGTHS: ReadonlySet<number> = new Set([...READ].map((name) => name.length))
 const KEEP_MS = 4_000
 /** Node and others close a connection at the time they name: it is left before. */
 const MARGIN_MS = 1_000
@@ -60,15 +62,22 @@ export function parseResponse(head: string): ResponseHead | { readonly fault: st
 function readFields(head: string, from: number): ResponseHeaders | undefined {
   const headers: ResponseHeaders = {}
   for (let at = from; at < head.length; ) {
-    const end = head.indexOf('\r\n', at)
-    const line = head.slice(at, end)
-    if (!FIELD.test(line)) return undefined
-    const colon = line.indexOf(':')
-    const name = line.slice(0, colon).toLowerCase()
-    if (READ.has(name)) addTo(headers, name, line.slice(colon + 1).trim())
-    at = end + 2
+    if (!isField(head, at)) return undefined
+    const end = FIELD.lastIndex
+    const colon = head.indexOf(':', at)
+    if (LENGTHS.has(colon - at)) {
+      const name = head.slice(at, colon).toLowerCase()
+      if (READ.has(name)) addTo(headers, name, head.slice(colon + 1, end).trim())
+    }
+    at = end
   }
   return headers
+}
+
+/** Tells whether a whole field stands there; `FIELD.lastIndex` is its end then. */
+function isField(head: string, at: number): boolean {
+  FIELD.lastIndex = at
+  return FIELD.test(head)
 }
 
 /** False when no bytes that follow could make a head of it: they would be waited for. */
@@ -79,7 +88,7 @@ export function mayBegin(head: string): boolean {
   const last = lines.pop() ?? ''
   return (
     TEXT.test(status.replace(/\r$/, '')) &&
-    lines.every((line) => FIELD.test(line)) &&
+    lines.every((line) => isField(`${line}\r\n`, 0)) &&
     TEXT.test(last.replace(/\r$/, ''))
   )
 }
