@@ -57,11 +57,13 @@ export function classify(head: Head, message: Message | undefined): Intent | Den
   if ('denied' in own) return { ...own, id: idOf(message), era }
   if ('denied' in related) return { ...related, id: idOf(message), era }
   return {
-    ...bare(head, era, message.method),
+    era,
+    http: head.http,
+    method: message.method,
     id: idOf(message),
-    body: bodyOf(message),
-    targets: [...own, ...related],
+    targets: related.length === 0 ? own : [...own, ...related],
     list: row.list,
+    body: bodyOf(message),
     sealedSession: era === 'modern' || message.method === 'initialize' ? undefined : sealedSession,
     mayCreateTask: message.method === 'tools/call' && asksForTask(message.params, envelope),
   }
