@@ -11,22 +11,34 @@ const MAX_PIPELINED = 100
 const FULL =
   'HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'
 
-/** The requests of one connection: how many are not answered, what waits for them, and which came last. */
+/** One connection: how many of its requests are not answered, what waits for them, and which came last. */
 type Queue = {
+  readonly socket: Socket
   count: number
   readonly waiting: (() => void)[]
   latest: IncomingMessage | undefined
+  isIdle: boolean
+  /** Its neighbours among the idle ones. */
+  before: Queue | undefined
+  after: Queue | undefined
 }
 
-/** What becomes of a request when its turn comes. */
-export type Turn = Readonly<Record<'work' | 'full' | 'gone', () => Promise<void> | void>>
+/** What becomes of a request: its turn has come, too many wait before it, its connection is gone. */
+type Step = 'work' | 'full' | 'gone'
+
+/** What a server does with its requests. */
+export type Turns = {
+  readonly [step in Step]: (
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) => Promise<void> | undefined
+} & { failed(error: unknown, response: ServerResponse): void }
 
 /** The connections of one server, each with its requests under way. */
 export class Connections {
   readonly #max: number
   readonly #queues = new Map<Socket, Queue>()
-  /** Without a request under way, the one that is so longest first. */
-  readonly #idle = new Set<Socket>()
+  readonly #idle = new Idle()
   #underway = 0
   readonly #settling: (() => void)[] = []
 
@@ -52,11 +64,12 @@ export class Connections {
         socket.end(FULL, () => socket.destroy())
         return
       }
-      this.#queues.set(socket, { count: 0, waiting: [], latest: undefined })
-      this.#idle.add(socket)
+      const queue = queueOf(socket)
+      this.#queues.set(socket, queue)
+      this.#idle.add(queue)
       socket.once('close', () => {
         this.#queues.delete(socket)
-        this.#idle.delete(socket)
+        this.#idle.delete(queue)
       })
     })
   }
@@ -66,44 +79,68 @@ export class Connections {
    * sends many at once gets no more of the process than one that waits (T37, T127). A connection that
    * has too many waiting ends after `full`; for one that is gone, `gone` runs in place of `work`.
    */
-  async inTurn(response: ServerResponse, turn: Turn): Promise<void> {
-    this.#underway++
-    try {
-      await this.#inTurn(response, turn)
-    } finally {
-      this.#underway--
-      if (this.#underway === 0) for (const done of this.#settling.splice(0)) done()
-    }
-  }
-
-  async #inTurn(response: ServerResponse, { work, full, gone }: Turn): Promise<void> {
-    const { socket } = response.req
-    if (socket.destroyed) return gone()
+  inTurn(request: IncomingMessage, response: ServerResponse, turns: Turns): void {
+    const { socket } = request
     const queue = this.#queues.get(socket)
-    if (queue === undefined) return work()
-    if (queue.count >= MAX_PIPELINED) {
-      const told = full()
+    this.#underway++
+    const run = (step: Step) => this.#run(step, request, response, turns)
+    if (socket.destroyed) run('gone')
+    else if (queue === undefined) run('work')
+    else if (queue.count >= MAX_PIPELINED) {
+      run('full')
       // At once: more of them are in the bytes that are being parsed.
       socket.destroy()
-      return told
-    }
-    queue.count++
-    queue.latest = response.req
-    this.#idle.delete(socket)
-    response.once('close', () => this.#leave(socket, queue))
-    if (queue.count > 1) await new Promise<void>((resolve) => queue.waiting.push(resolve))
-    if (!socket.destroyed) return work()
-    // Node closes only the response whose turn it is.
-    queue.waiting.shift()?.()
-    return gone()
+    } else this.#queue(queue, request, response, run)
   }
 
-  #leave(socket: Socket, queue: Queue): void {
+  #queue(
+    queue: Queue,
+    request: IncomingMessage,
+    response: ServerResponse,
+    run: (step: Step) => void,
+  ): void {
+    queue.count++
+    queue.latest = request
+    this.#idle.delete(queue)
+    response.on('close', () => this.#leave(queue))
+    if (queue.count === 1) run('work')
+    else
+      queue.waiting.push(() => {
+        const { destroyed } = queue.socket
+        // Node closes only the response whose turn it is.
+        if (destroyed) queue.waiting.shift()?.()
+        run(destroyed ? 'gone' : 'work')
+      })
+  }
+
+  #run(step: Step, request: IncomingMessage, response: ServerResponse, turns: Turns): void {
+    try {
+      const work = turns[step](request, response)
+      if (work === undefined) this.#settled()
+      else work.then(this.#settled, (error: unknown) => this.#failed(error, response, turns))
+    } catch (error) {
+      this.#failed(error, response, turns)
+    }
+  }
+
+  #failed(error: unknown, response: ServerResponse, turns: Turns): void {
+    turns.failed(error, response)
+    this.#settled()
+  }
+
+  readonly #settled = (): void => {
+    this.#underway--
+    if (this.#underway === 0) for (const done of this.#settling.splice(0)) done()
+  }
+
+  #leave(queue: Queue): void {
     queue.count--
     const next = queue.waiting.shift()
     // What else is on the loop goes first: Node parses, and would answer, all of a segment in one go.
     if (next !== undefined) setImmediate(next)
-    else if (queue.count === 0 && this.#queues.has(socket)) this.#idle.add(socket)
+    if (queue.count > 0) return
+    queue.latest = undefined
+    if (this.#queues.has(queue.socket)) this.#idle.add(queue)
   }
 
   /** True while a request of this connection is under way. */
@@ -119,14 +156,58 @@ export class Connections {
   }
 
   #evict(): boolean {
-    for (const socket of this.#idle) {
-      socket.destroy()
-      // Its close is told later; the place is free now.
-      this.#queues.delete(socket)
-      this.#idle.delete(socket)
-      return true
-    }
-    return false
+    const queue = this.#idle.longest
+    if (queue === undefined) return false
+    queue.socket.destroy()
+    // Its close is told later; the place is free now.
+    this.#queues.delete(queue.socket)
+    this.#idle.delete(queue)
+    return true
+  }
+}
+
+function queueOf(socket: Socket): Queue {
+  return {
+    socket,
+    count: 0,
+    waiting: [],
+    latest: undefined,
+    isIdle: false,
+    before: undefined,
+    after: undefined,
+  }
+}
+
+/**
+ * The connections without a request under way, the one that is so longest first: a list through them,
+ * because a Set that is filled and emptied all the time keeps garbage alive (see watch.ts).
+ */
+class Idle {
+  #first: Queue | undefined
+  #last: Queue | undefined
+
+  get longest(): Queue | undefined {
+    return this.#first
+  }
+
+  add(queue: Queue): void {
+    queue.isIdle = true
+    queue.before = this.#last
+    if (this.#last === undefined) this.#first = queue
+    else this.#last.after = queue
+    this.#last = queue
+  }
+
+  delete(queue: Queue): void {
+    if (!queue.isIdle) return
+    const { before, after } = queue
+    if (before === undefined) this.#first = after
+    else before.after = after
+    if (after === undefined) this.#last = before
+    else after.before = before
+    queue.isIdle = false
+    queue.before = undefined
+    queue.after = undefined
   }
 }
 

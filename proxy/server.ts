@@ -10,7 +10,7 @@ import {
 } from 'node:http'
 import { answerBroken } from './broken.ts'
 import type { Config } from './config.ts'
-import { Connections } from './connections.ts'
+import { Connections, type Turns } from './connections.ts'
 import { factsOf } from './observe/fault.ts'
 import { handle, type Path, recordBeside } from './pipeline.ts'
 import { endedBy, writeRefusal } from './respond.ts'
@@ -58,42 +58,43 @@ export type ClientSide = {
 
 /** Makes the client-side server; listen on it with `listen`. */
 export function clientServer(side: ClientSide, path: Path): Server {
-  const answer = (
-    request: IncomingMessage,
-    response: ServerResponse,
-    work: () => Promise<void>,
-  ) => {
-    const full = () => deny('overloaded', request, response, path)
-    side.connections
-      .inTurn(response, { work, full, gone: () => recordGone(request, path) })
-      .catch((error: unknown) => {
-        path.recorder.log.error(factsOf(error), 'a route failed')
-        response.destroy()
-      })
+  const refuse =
+    (denied: Denial['denied']) => (request: IncomingMessage, response: ServerResponse) =>
+      deny(denied, request, response, path)
+  const turns: Turns = {
+    work: (request, response) => routeClient(request, response, side, path),
+    full: refuse('overloaded'),
+    gone: (request) => recordGone(request, path),
+    failed: (error, response) => {
+      path.recorder.log.error(factsOf(error), 'a route failed')
+      response.destroy()
+    },
   }
+  const unexpected: Turns = { ...turns, work: refuse('expectation') }
+  const { connections } = side
   const route = (request: IncomingMessage, response: ServerResponse) =>
-    answer(request, response, () => routeClient(request, response, side, path))
+    connections.inTurn(request, response, turns)
   const server = createServer(httpOptions(side.limits), route)
-  side.connections.watch(server)
+  connections.watch(server)
   // T55: a header beyond a count would be dropped unseen; the size of the head is bounded instead.
   server.maxHeadersCount = 0
   // T45: the body is asked for after authentication, by the read stage.
   server.on('checkContinue', route)
   server.on('checkExpectation', (request, response) =>
-    answer(request, response, () => deny('expectation', request, response, path)),
+    connections.inTurn(request, response, unexpected),
   )
-  answerBroken(server, side.connections, (denial, status) =>
+  answerBroken(server, connections, (denial, status) =>
     recordBeside({ denial, status }, NO_REQUEST, path),
   )
   return server
 }
 
-async function routeClient(
+function routeClient(
   request: IncomingMessage,
   response: ServerResponse,
   side: ClientSide,
   path: Path,
-): Promise<void> {
+): Promise<void> | undefined {
   const target = request.url ?? ''
   const question = target.indexOf('?')
   const route = question === -1 ? target : target.slice(0, question)
@@ -116,12 +117,13 @@ async function routeClient(
     return deny('body_not_allowed', request, response, path)
   if (isMetadata) return metadata(request, response, side, path)
   sendJSON(response, 200, { status: 'ok' })
+  return undefined
 }
 
 const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD'
 
 /** A request whose connection ended before its turn: by a refusal before it, or by the client. */
-function recordGone(request: IncomingMessage, path: Path): void {
+function recordGone(request: IncomingMessage, path: Path): undefined {
   const denied = endedBy(request)
   const denial = denied && { denied, detail: 'behind a request that was refused' }
   recordBeside(denial === undefined ? { aborted: true } : { denial }, request, path)
@@ -205,11 +207,14 @@ export type AdminSide = {
 /** Makes the admin-side server. */
 export function adminServer(side: AdminSide): Server {
   const connections = new Connections(ADMIN_CONNECTIONS)
+  const turns: Turns = {
+    work: (request, response) => routeAdmin(request, response, side),
+    full: () => undefined,
+    gone: () => undefined,
+    failed: (_error, response) => void response.destroy(),
+  }
   const server = createServer(httpOptions(side.limits), (request, response) => {
-    const work = () => routeAdmin(request, response, side)
-    connections
-      .inTurn(response, { work, full: () => {}, gone: () => {} })
-      .catch(() => response.destroy())
+    connections.inTurn(request, response, turns)
   })
   answerBroken(server, connections, () => undefined)
   connections.watch(server)

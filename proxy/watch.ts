@@ -1,13 +1,17 @@
 // Bounds in time, by one coarse timer for all exchanges: a timer for each would cost more than the
 // rest of a short exchange. Whatever is due is told within a tick (law 10, T123, T124, T133).
 
-/** What is looked at on every tick. */
-export type Watched = { check(nowMs: number): void }
+/** What is looked at on every tick; its place among the others is kept by who looks. */
+export type Watched = { place: number; check(nowMs: number): void }
 
 /** Everything that has a bound in time at this moment. */
 export class Watches {
   readonly #tickMs: number
-  readonly #open = new Set<Watched>()
+  /**
+   * Not a Set: one that is filled and emptied all the time leaves its old tables behind, of which each
+   * holds what it held and the next one. Every exchange would live until a full collection.
+   */
+  readonly #open: Watched[] = []
   #timer: NodeJS.Timeout | undefined
 
   /** Looks at all of them so often; what is bounded should be several ticks long. */
@@ -16,23 +20,29 @@ export class Watches {
   }
 
   add(watched: Watched): void {
-    this.#open.add(watched)
+    watched.place = this.#open.push(watched) - 1
     if (this.#timer === undefined)
       this.#timer = setInterval(() => this.#tick(), this.#tickMs).unref()
   }
 
   delete(watched: Watched): void {
-    this.#open.delete(watched)
+    if (this.#open[watched.place] !== watched) return
+    // The last one takes its place.
+    const last = this.#open.pop()
+    if (last === undefined || last === watched) return
+    this.#open[watched.place] = last
+    last.place = watched.place
   }
 
   #tick(): void {
-    if (this.#open.size === 0) {
+    if (this.#open.length === 0) {
       clearInterval(this.#timer)
       this.#timer = undefined
       return
     }
     const now = performance.now()
-    for (const watched of this.#open) watched.check(now)
+    // Backwards, because one that leaves meanwhile is replaced by one that was looked at.
+    for (let i = this.#open.length - 1; i >= 0; i--) this.#open[i]?.check(now)
   }
 }
 
@@ -41,6 +51,7 @@ export type Waiting = { readonly writableLength: number; destroy(): unknown }
 
 /** The bounds of one exchange: one deadline at a time, and a client that takes what waits for it. */
 export class Watch implements Watched {
+  place = -1
   readonly #response: Waiting
   readonly #stallMs: number
   #dueMs = Number.POSITIVE_INFINITY

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as later } from 'node:timers/promises'
-import { Release, Watch, Watches } from '../proxy/watch.ts'
+import { Release, Watch, type Watched, Watches } from '../proxy/watch.ts'
 
 function clientOf(writableLength = 0) {
   const client = { writableLength, destroyed: 0, destroy: () => void client.destroyed++ }
@@ -66,8 +66,8 @@ describe('a watch', () => {
 test('all watches are looked at while they are open, and the timer ends with the last', async () => {
   const watches = new Watches(5)
   const seen = { one: 0, two: 0 }
-  const one = { check: () => void seen.one++ }
-  const two = { check: () => void seen.two++ }
+  const one = { place: -1, check: () => void seen.one++ }
+  const two = { place: -1, check: () => void seen.two++ }
   watches.add(one)
   watches.add(two)
   while (seen.one < 2 || seen.two < 2) await later(5)
@@ -80,6 +80,29 @@ test('all watches are looked at while they are open, and the timer ends with the
   watches.add(one)
   while (seen.one === before) await later(5)
   watches.delete(one)
+})
+
+test('a tick looks once at each, whoever leaves meanwhile, and at none that has left', async () => {
+  const watches = new Watches(5)
+  const seen = new Map<string, number>()
+  const leavers = new Map([
+    ['b', ['a', 'b']],
+    ['d', ['e']],
+  ])
+  const all = new Map<string, Watched>()
+  for (const name of ['a', 'b', 'c', 'd', 'e']) {
+    const check = () => {
+      seen.set(name, (seen.get(name) ?? 0) + 1)
+      for (const leaver of leavers.get(name) ?? []) watches.delete(all.get(leaver) as Watched)
+    }
+    all.set(name, { place: -1, check })
+  }
+  for (const watched of all.values()) watches.add(watched)
+  while ((seen.get('c') ?? 0) < 10) await later(1)
+  const [c = 0, d = 0] = [seen.get('c'), seen.get('d')]
+  assert.ok(Math.abs(c - d) <= 1, `${c} ${d}`)
+  for (const name of ['a', 'b', 'e']) assert.ok((seen.get(name) ?? 0) <= 1, name)
+  for (const watched of all.values()) watches.delete(watched)
 })
 
 test('what is held is let go once, in order, and at once when all is over', () => {

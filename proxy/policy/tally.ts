@@ -2,6 +2,9 @@
 
 import { type Caller, callerKey } from '../types.ts'
 
+/** Callers that are kept in mind, at least. */
+const MIN_SWEEP = 1_024
+
 /** Which bound is reached. */
 export type Full = 'caller' | 'all'
 
@@ -9,8 +12,9 @@ export type Full = 'caller' | 'all'
 export class Tally {
   readonly #perCaller: number
   readonly #total: number
-  readonly #counts = new Map<string, number>()
+  readonly #counts = new Map<string, { count: number }>()
   #all = 0
+  #sweepAt = MIN_SWEEP
 
   constructor(perCaller: number, total: number) {
     this.#perCaller = perCaller
@@ -22,29 +26,41 @@ export class Tally {
     return this.#all
   }
 
+  /** How many callers it keeps in mind. */
+  get callers(): number {
+    return this.#counts.size
+  }
+
   /** The bound that one more of this caller would pass, if any. */
   full(caller: Caller): Full | undefined {
     if (this.#all >= this.#total) return 'all'
-    return this.#of(callerKey(caller)) >= this.#perCaller ? 'caller' : undefined
+    const mine = this.#counts.get(callerKey(caller))
+    return mine !== undefined && mine.count >= this.#perCaller ? 'caller' : undefined
   }
 
   /** Counts one, until it is released. */
   enter(caller: Caller): Place {
     const key = callerKey(caller)
-    this.#counts.set(key, this.#of(key) + 1)
+    const mine = this.#counts.get(key) ?? this.#add(key)
+    mine.count++
     this.#all++
-    return new Place(() => this.#leave(key))
+    return new Place(() => {
+      mine.count--
+      this.#all--
+    })
   }
 
-  #leave(key: string): void {
-    this.#all--
-    const left = this.#of(key) - 1
-    if (left > 0) this.#counts.set(key, left)
-    else this.#counts.delete(key)
+  #add(key: string): { count: number } {
+    if (this.#counts.size >= this.#sweepAt) this.#sweep()
+    const mine = { count: 0 }
+    this.#counts.set(key, mine)
+    return mine
   }
 
-  #of(key: string): number {
-    return this.#counts.get(key) ?? 0
+  /** Callers come again: one by one they would be deleted and added with each exchange. */
+  #sweep(): void {
+    for (const [key, { count }] of this.#counts) if (count === 0) this.#counts.delete(key)
+    this.#sweepAt = Math.max(MIN_SWEEP, 2 * this.#counts.size)
   }
 }
 

@@ -74,7 +74,7 @@ async function relayWhole(
   const judged = judgeWith(intent, tools)(text)
   if ('drop' in judged) return broken(judged.drop)
   if ('method' in judged.value) return broken('a message that is no answer') // T95
-  const headers = headersFor(answer, intent.era, 'application/json', tools.seal)
+  const headers = headersFor(answer, intent.era, 'application/json', tools)
   const sent = judged.pass === 'same' ? bytes : Buffer.from(judged.text)
   sendWhole(response, answer.status, headers, sent)
   return undefined
@@ -111,7 +111,7 @@ async function relayError(
   const passed =
     judged !== undefined && 'pass' in judged && (isAsked || judged.value['result'] === undefined)
   const body = passed ? (judged.pass === 'same' ? text : judged.text) : undefined
-  const headers = headersFor(answer, intent.era, 'application/json', tools.seal)
+  const headers = headersFor(answer, intent.era, 'application/json', tools)
   const fallback = JSON.stringify({ error: 'the upstream server refused the request' })
   sendWhole(response, answer.status, headers, Buffer.from(body ?? fallback))
   return undefined
@@ -125,7 +125,7 @@ function relayJSON(
   tools: RelayTools,
 ): Relayed {
   const { status, body } = answer
-  const headers = headersFor(answer, intent.era, 'application/json', tools.seal)
+  const headers = headersFor(answer, intent.era, 'application/json', tools)
   const guard = new ListGuard({ cache: cacheFor(intent, tools), only: 'answers' }) // T95
   const through: Through = {
     push: (bytes) => {
@@ -174,7 +174,7 @@ async function relayStream(
   try {
     await sendParts(answer.body, response, {
       status: answer.status,
-      headers: headersFor(answer, intent.era, 'text/event-stream', tools.seal),
+      headers: headersFor(answer, intent.era, 'text/event-stream', tools),
       through: eventsThrough(intent, tools, isEnded),
       watch: tools.watch,
       idleMs: undefined,

@@ -12,7 +12,7 @@ export function headersFor(
   answer: Answer,
   era: Era,
   contentType: 'application/json' | 'text/event-stream',
-  seal: (session: string) => string,
+  sealer: { seal(session: string): string },
 ): Record<string, string> {
   const headers: Record<string, string> = {
     'content-type': contentType,
@@ -21,7 +21,8 @@ export function headersFor(
   }
   if (contentType === 'text/event-stream') headers['x-accel-buffering'] = 'no'
   const session = answer.headers['mcp-session-id']
-  if (typeof session === 'string' && era === 'legacy') headers['mcp-session-id'] = seal(session)
+  if (typeof session === 'string' && era === 'legacy')
+    headers['mcp-session-id'] = sealer.seal(session)
   const { allow, 'retry-after': retryAfter } = answer.headers
   if (typeof allow === 'string' && METHODS.test(allow)) headers['allow'] = allow
   if (typeof retryAfter === 'string' && /^\d{1,6}$/.test(retryAfter))

@@ -52,7 +52,7 @@ export function judgeWith(intent: Intent, judging: Judging) {
     era: intent.era,
   }
   const rules: Rules = {
-    may: judging.may,
+    may: (target) => judging.may(target),
     cacheFor: () => cacheRule(intent, judging),
     privatize: GATED.has(intent.method),
   }

@@ -28,6 +28,17 @@ test('a tally is full for a caller first, then for all, and what leaves twice le
   assert.equal(tally.count, 0)
 })
 
+test('a tally forgets callers that have left, and none that is still there (law 10)', () => {
+  const tally = new Tally(1, 10_000)
+  const stays = tally.enter(alice)
+  for (let i = 0; i < 5_000; i++)
+    tally.enter({ ...NOBODY, iss: 'https://c', sub: `${i}` }).release()
+  assert.ok(tally.callers <= 1_025, String(tally.callers))
+  assert.equal(tally.full(alice), 'caller')
+  stays.release()
+  assert.equal(tally.full(alice), undefined)
+})
+
 test('leases share one budget of bytes, and give back what they held (T126)', () => {
   const budget = new Budget(100)
   const [first, second] = [budget.lease(), budget.lease()]

@@ -34,7 +34,7 @@ function answerOf(
 
 describe('headers for the client (T105, T109)', () => {
   const headers = (of: Answer['headers'], era: 'legacy' | 'modern' = 'legacy') =>
-    headersFor(answerOf([], of).answer, era, JSON_TYPE, seal)
+    headersFor(answerOf([], of).answer, era, JSON_TYPE, { seal })
 
   test('no header of the upstream passes by default', () => {
     const odd = { 'set-cookie': 'a=b', 'cache-control': 'public', vary: '*', 'x-a': 'b', etag: 'x' }
@@ -42,7 +42,7 @@ describe('headers for the client (T105, T109)', () => {
   })
 
   test('an event stream is not to be buffered by others on its way', () => {
-    const stream = headersFor(answerOf([]).answer, 'modern', SSE_TYPE, seal)
+    const stream = headersFor(answerOf([]).answer, 'modern', SSE_TYPE, { seal })
     assert.deepEqual(stream, { ...OURS, 'content-type': SSE_TYPE, 'x-accel-buffering': 'no' })
   })
 
