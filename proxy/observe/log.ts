@@ -24,6 +24,7 @@ export type Log = {
 /** Bytes that wait for the reader of the log. */
 const MAX_WAITING = 16 * 1_048_576
 const END_MS = 1_000
+const GATHER_MS = 5
 const NEWLINE = 0x0a
 
 /** Opens the log on a file descriptor, 1 for stdout. */
@@ -62,7 +63,7 @@ export function openLog(level: string, fd = 1): Log {
     { write: (line) => hand(inOneLine(line)) },
   )
   const isInfo = logger.isLevelEnabled('info')
-  // One write for all exchanges that end in one turn of the loop.
+  // One write for all exchanges that end within a few milliseconds: each wakes another thread.
   let lines: string[] = []
   const write = () => {
     if (lines.length === 0) return
@@ -83,7 +84,7 @@ export function openLog(level: string, fd = 1): Log {
     error: after((fields, message) => logger.error(fields, message)),
     exchange: (members) => {
       if (!isInfo) return
-      if (lines.length === 0) setImmediate(write)
+      if (lines.length === 0) setTimeout(write, GATHER_MS)
       lines.push(`{"level":"info","time":"${timeNow()}"${members},"msg":"exchange"}\n`)
     },
     flush: () => {

@@ -126,7 +126,7 @@ function line(exchange: Exchange, endedAt: number, outcome: OutcomeName, recorde
     rule: exchange.rule ?? denial?.rule,
     policyVersion: exchange.policyVersion,
     status: exchange.status,
-    durationMs: rounded(endedAt - exchange.startedAt),
+    durationMs: endedAt - exchange.startedAt,
     upstreamMs: upstreamMs(exchange),
     requestBytes: exchange.requestBytes,
     responseBytes: exchange.responseBytes ?? 0,
@@ -150,11 +150,7 @@ function sessionOf({ intent, session }: Exchange): string | undefined {
 }
 
 function upstreamMs({ sentAt, headAt }: Exchange): number | undefined {
-  return sentAt === undefined || headAt === undefined ? undefined : rounded(headAt - sentAt)
-}
-
-function rounded(ms: number): number {
-  return Math.round(ms * 1_000) / 1_000
+  return sentAt === undefined || headAt === undefined ? undefined : headAt - sentAt
 }
 
 /** SHA-256 over the bytes of `params.arguments` as they came; the arguments themselves are not kept. */

@@ -23,20 +23,21 @@ export type ResponseHead = {
 const STATUS = /^HTTP\/1\.[01] [1-5]\d\d(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/
 const FIELD = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n/y
 const TEXT = /^[\t\x20-\x7e\x80-\xff]*$/
-/** The only ones that are looked at. */
-const READ: ReadonlySet<string> = new Set([
-  'allow',
-  'connection',
-  'content-encoding',
-  'content-length',
-  'content-type',
-  'keep-alive',
-  'mcp-session-id',
-  'retry-after',
-  'transfer-encoding',
-])
-/** To make a name of a field that is not looked at costs more than to count its characters. */
-const LENGTHS: ReadonlySet<number> = new Set([...READ].map((name) => name.length))
+/** The only ones that are looked at, by the length of their names. */
+const READ: ReadonlyMap<number, readonly string[]> = Map.groupBy(
+  [
+    'allow',
+    'connection',
+    'content-encoding',
+    'content-length',
+    'content-type',
+    'keep-alive',
+    'mcp-session-id',
+    'retry-after',
+    'transfer-encoding',
+  ],
+  (name) => name.length,
+)
 const KEEP_MS = 4_000
 /** Node and others close a connection at the time they name: it is left before. */
 const MARGIN_MS = 1_000
@@ -65,13 +66,31 @@ function readFields(head: string, from: number): ResponseHeaders | undefined {
     if (!isField(head, at)) return undefined
     const end = FIELD.lastIndex
     const colon = head.indexOf(':', at)
-    if (LENGTHS.has(colon - at)) {
-      const name = head.slice(at, colon).toLowerCase()
-      if (READ.has(name)) addTo(headers, name, head.slice(colon + 1, end).trim())
-    }
+    const name = READ.get(colon - at)?.find((known) => isNamed(head, at, known))
+    if (name !== undefined) addTo(headers, name, valueIn(head, colon + 1, end - 2))
     at = end
   }
   return headers
+}
+
+/** To make a string of each name costs more than to compare it. Of a token, case is one bit of a letter. */
+function isNamed(head: string, at: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++)
+    if ((head.charCodeAt(at + i) | 0x20) !== name.charCodeAt(i)) return false
+  return true
+}
+
+/** Without the white space around it, which is blanks and tabs alone (RFC 9110 5.5). */
+function valueIn(head: string, from: number, to: number): string {
+  let start = from
+  while (start < to && isBlank(head.charCodeAt(start))) start++
+  let end = to
+  while (end > start && isBlank(head.charCodeAt(end - 1))) end--
+  return head.slice(start, end)
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09
 }
 
 /** Tells whether a whole field stands there; `FIELD.lastIndex` is its end then. */
