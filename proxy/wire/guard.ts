@@ -18,7 +18,6 @@ const MAX_NAME = 256
 type Role = 'other' | 'array' | 'top' | 'result' | 'params' | 'error' | 'data'
 /** The only messages that pass: no calls, or not even errors. */
 export type Only = 'answers' | 'results' | undefined
-const WATCHED: ReadonlySet<Role> = new Set(['top', 'result', 'params', 'error', 'data'])
 /** What the next byte may be. */
 type State =
   | 'start'
@@ -34,7 +33,10 @@ type State =
   | 'next'
   | 'done'
 
-const IN_STRING: ReadonlySet<State> = new Set(['in_string', 'in_name', 'in_other_name'])
+// Asked for every token: a Set would hash a string each time.
+const isWatched = (role: Role): boolean => role !== 'other' && role !== 'array'
+const isInString = (state: State): boolean =>
+  state === 'in_string' || state === 'in_name' || state === 'in_other_name'
 
 /** Scans one JSON text as it passes, in any chunking, and throws when it holds a list (T95, T126). */
 export class ListGuard {
@@ -63,7 +65,7 @@ export class ListGuard {
   push(bytes: Uint8Array): Uint8Array[] {
     let i = 0
     while (i < bytes.length) {
-      if (IN_STRING.has(this.#state)) i = this.#string(bytes, i)
+      if (isInString(this.#state)) i = this.#string(bytes, i)
       else i = this.#token(bytes, i, bytes[i] as number) // i is within bounds
     }
     if (this.#cache === undefined) return [bytes]
@@ -114,7 +116,7 @@ export class ListGuard {
 
   #value(bytes: Uint8Array, i: number, byte: number): number {
     const opens = byte === 0x7b || byte === 0x5b
-    if (WATCHED.has(this.#role)) this.#checkValue(opens, byte === 0x7b)
+    if (isWatched(this.#role)) this.#checkValue(opens, byte === 0x7b)
     if (opens) return this.#open(byte === 0x5b ? 'array' : this.#childRole(), i)
     if (this.#role === 'result' && this.#cache?.begin(this.#name) === true) {
       this.#holding = this.#cache
@@ -165,7 +167,7 @@ export class ListGuard {
 
   #startName(i: number, byte: number): number {
     if (byte !== 0x22) throw trip('text is not JSON')
-    this.#state = WATCHED.has(this.#role) ? 'in_name' : 'in_other_name'
+    this.#state = isWatched(this.#role) ? 'in_name' : 'in_other_name'
     this.#raw.clear()
     return i + 1
   }

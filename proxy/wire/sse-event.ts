@@ -8,8 +8,8 @@ const LF = 0x0a
 const CR = 0x0d
 const NEWLINE = new Uint8Array([LF])
 const EMPTY_COMMENT = new Uint8Array([0x3a])
-/** Most events fit in this many bytes. */
-const USUAL = 1_024
+/** A keep-alive fits: a stream may carry nothing else for hours. */
+const USUAL = 64
 /** Larger buffers are given back after the event that needed them. */
 const SPARE = 65_536
 
