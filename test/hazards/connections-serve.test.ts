@@ -3,10 +3,11 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as later } from 'node:timers/promises'
 import { type Script, startHostile, whole } from '../support/hostile.ts'
 import { type IssuerProcess, spawnIssuer } from '../support/issuer.ts'
 import { call, open } from './client.ts'
@@ -243,4 +244,36 @@ test('explain tells who may do what, and by which rule', async (t) => {
   assert.equal((await explain('--tool', 'public')).code, 1)
   const wrong = run(t, ['explain', '--token-file', tokenFile], { ...settings, PORT: 'x' })
   assert.equal(await wrong.exited, 78)
+})
+
+/** Connections that the system holds for a listener until it accepts them (proc(5), net/tcp). */
+function inLine(port: number): number {
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n')
+  const listener = rows.map((row) => row.trim().split(/\s+/)).find((row) => row[1] === local)
+  return Number.parseInt(listener?.[4]?.split(':')[1] ?? '0', 16)
+}
+
+test('T122 two thousand that come while the process is busy wait in line, and none must come again', async (t) => {
+  const { policyFile } = policyIn(t)
+  const settings = settingsFor(UPSTREAM, 'https://issuer.example', policyFile)
+  const program = run(t, ['serve'], { ...settings, MAX_CONNECTIONS: '4000' })
+  const { port } = await program.line('up')
+  program.child.kill('SIGSTOP')
+  const sockets = Array.from({ length: 2_000 }, () => connect(Number(port), '127.0.0.1'))
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  const deadline = Date.now() + 10_000
+  while (inLine(Number(port)) < 2_000) {
+    assert.ok(Date.now() < deadline, `${inLine(Number(port))} in line`)
+    await later(20)
+  }
+  program.child.kill('SIGCONT')
+  const answers = sockets.map(async (socket) => {
+    socket.write('GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    const [bytes] = await once(socket, 'data')
+    return String(bytes).slice(0, 15)
+  })
+  assert.deepEqual([...new Set(await Promise.all(answers))], ['HTTP/1.1 200 OK'])
 })
