@@ -45,7 +45,7 @@ export async function handle(
   const { socket } = request
   const written = socket.bytesWritten
   const over = new Release()
-  response.once('close', () => {
+  response.on('close', () => {
     if (!response.writableFinished) over.release()
   })
   const watch = new Watch(response, path.stallMs)

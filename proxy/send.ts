@@ -18,7 +18,8 @@ export function sendWhole(
 ): void {
   response.writeHead(status, { ...headers, 'content-length': String(body.length) })
   if (body.length > SMALL) return void response.end(body)
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length)
+  const bytes =
+    body instanceof Buffer ? body : Buffer.from(body.buffer, body.byteOffset, body.length)
   response.end(bytes.toString('latin1'), 'latin1')
 }
 

@@ -36,14 +36,20 @@ export function renderLine(facts: LineFacts): string {
   return (
     `,"request_id":"${facts.requestId}","trace_id":"${facts.traceId}"${replicaPart(facts.replica)}` +
     `${facts.caller},"method":${quoted(facts.method)}${text('target', facts.target)}` +
-    `${era === undefined ? '' : ERAS[era]},"decision":"${facts.decision}","outcome":"${facts.outcome}"` +
-    `,"reason":"${facts.reason}"${text('detail', detail)}${ruleText(facts.rule)}` +
+    `${era === undefined ? '' : ERAS[era]}${decisionPart(facts)}${text('detail', detail)}${ruleText(facts.rule)}` +
     `${versionPart(policyVersion)}${status === undefined ? '' : `,"status":${status}`},"duration_ms":${decimals(facts.durationMs)}` +
     `${upstreamMs === undefined ? '' : `,"upstream_ms":${decimals(upstreamMs)}`}` +
     `,"request_bytes":${facts.requestBytes},"response_bytes":${facts.responseBytes}` +
     `${session === undefined ? '' : `,"session":"${session}"`}` +
     `${argumentsSHA256 === undefined ? '' : `,"arguments_sha256":"${argumentsSHA256}"`}`
   )
+}
+
+const ALLOWED = ',"decision":"allowed","outcome":"allowed","reason":"allowed"'
+
+function decisionPart({ decision, outcome, reason }: LineFacts): string {
+  if (reason === 'allowed' && outcome === reason && decision === reason) return ALLOWED
+  return `,"decision":"${decision}","outcome":"${outcome}","reason":"${reason}"`
 }
 
 const ERAS: { readonly [era in Era]: string } = {

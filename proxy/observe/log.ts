@@ -85,7 +85,7 @@ export function openLog(level: string, fd = 1): Log {
     exchange: (members) => {
       if (!isInfo) return
       if (lines.length === 0) setTimeout(write, GATHER_MS)
-      lines.push(`{"level":"info","time":"${timeNow()}"${members},"msg":"exchange"}\n`)
+      lines.push(`${begun()}${members},"msg":"exchange"}\n`)
     },
     flush: () => {
       write()
@@ -112,17 +112,22 @@ function bytesOf(lines: string): string {
   return Buffer.from(lines) as unknown as string
 }
 
-let shownMs = 0
-let shown = ''
-
-/** RFC 3339, made anew once a millisecond at most. */
+/** RFC 3339. */
 function timeNow(): string {
+  return new Date().toISOString()
+}
+
+let begunMs = 0
+let beginning = ''
+
+/** The members before those of an exchange, made anew once a millisecond at most. */
+function begun(): string {
   const now = Date.now()
-  if (now !== shownMs) {
-    shownMs = now
-    shown = new Date(now).toISOString()
+  if (now !== begunMs) {
+    begunMs = now
+    beginning = `{"level":"info","time":"${timeNow()}"`
   }
-  return shown
+  return beginning
 }
 
 /** The first 16 hex digits of a SHA-256. */

@@ -29,7 +29,7 @@ const READ_BYTES = 65_536
 const SMALL = 16_384
 const MAX_INTERIM = 3
 const END_OF_HEAD = Buffer.from('\r\n\r\n')
-const NOTHING: Uint8Array = new Uint8Array()
+const NOTHING = Buffer.alloc(0)
 // What is read is copied before the next read; one buffer serves all connections of the process.
 const shared = Buffer.allocUnsafeSlow(READ_BYTES)
 
@@ -127,7 +127,7 @@ export class Connection {
     this.#socket.resume()
   }
 
-  #read(bytes: Uint8Array): void {
+  #read(bytes: Buffer): void {
     try {
       if (this.#body === undefined) this.#readHead(bytes)
       else this.#readBody(this.#body, bytes)
@@ -136,18 +136,17 @@ export class Connection {
     }
   }
 
-  #readHead(bytes: Uint8Array): void {
+  #readHead(bytes: Buffer): void {
     if (this.#asker === undefined) throw broken('bytes that nobody asked for')
     const all = this.#partial.length === 0 ? bytes : Buffer.concat([this.#partial, bytes])
-    const text = Buffer.from(all.buffer, all.byteOffset, all.length)
-    const end = text.indexOf(END_OF_HEAD)
+    const end = all.indexOf(END_OF_HEAD)
     if ((end < 0 ? all.length : end) > this.#maxHead) throw broken('the head is too large')
-    this.#partial = end < 0 ? Uint8Array.from(all) : NOTHING
+    this.#partial = end < 0 ? Buffer.from(all) : NOTHING
     if (end < 0) {
-      if (!mayBegin(text.toString('latin1'))) throw broken('the head is malformed')
+      if (!mayBegin(all.toString('latin1'))) throw broken('the head is malformed')
       return
     }
-    const head = parseResponse(text.toString('latin1', 0, end + 2))
+    const head = parseResponse(all.toString('latin1', 0, end + 2))
     if ('fault' in head) throw broken(head.fault)
     const rest = all.subarray(end + END_OF_HEAD.length)
     if (head.status < 200) this.#passInterim(head, rest)
@@ -155,7 +154,7 @@ export class Connection {
   }
 
   /** T134: an interim answer is no answer, and more than a few of them are none to wait for. */
-  #passInterim({ status }: ResponseHead, rest: Uint8Array): void {
+  #passInterim({ status }: ResponseHead, rest: Buffer): void {
     if (status === 101 || ++this.#interim > MAX_INTERIM) throw broken('too many interim answers')
     if (rest.length > 0) this.#readHead(rest)
   }

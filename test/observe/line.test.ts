@@ -99,3 +99,15 @@ for (const [ms, shown] of [
   test(`${ms} ms are shown as ${shown}`, () => {
     assert.equal(parsed({ ...FACTS, durationMs: ms }).duration_ms, shown)
   })
+
+test('what was allowed by a rule and failed later is neither allowed nor denied by its outcome', () => {
+  for (const [decision, outcome, reason] of [
+    ['allowed', 'allowed', 'allowed'],
+    ['allowed', 'failed', 'upstream_slow'],
+    ['allowed', 'aborted', 'aborted'],
+    ['denied', 'aborted', 'aborted'],
+  ] as const) {
+    const line = parsed({ ...FACTS, decision, outcome, reason })
+    assert.deepEqual([line.decision, line.outcome, line.reason], [decision, outcome, reason])
+  }
+})
