@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as later } from 'node:timers/promises'
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Release, Watch, type Watched, Watches } from '../proxy/watch.ts'
 
 function clientOf(writableLength = 0) {
@@ -117,4 +119,29 @@ test('what is held is let go once, in order, and at once when all is over', () =
   assert.equal(over.isDone, true)
   over.add({ release: () => told.push('late') })
   assert.deepEqual(told, ['first', 'second', 'late'])
+})
+
+test('what has left is not kept alive by those that came after it (T127)', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void
+  const oldBytes = () =>
+    getHeapSpaceStatistics().find(({ space_name: name }) => name === 'old_space')
+      ?.space_used_size ?? 0
+  const watches = new Watches(60_000)
+  // As with exchanges, some are under way at any time.
+  const under: (Watched | undefined)[] = new Array(32).fill(undefined)
+  collect({ type: 'major' })
+  const before = oldBytes()
+  for (let n = 0; n < 5_000; n++) {
+    const left = under[n % under.length]
+    if (left !== undefined) watches.delete(left)
+    const client = { ...clientOf(), bytes: new Array(500).fill(n) }
+    const watch = new Watch(client, 60_000)
+    watches.add(watch)
+    under[n % under.length] = watch
+    if (n % 100 === 0) collect({ type: 'minor' })
+  }
+  const grown = oldBytes() - before
+  assert.ok(grown < 2_000_000, `${grown} bytes of ${5_000 * 4_000}`)
+  for (const left of under) if (left !== undefined) watches.delete(left)
 })
