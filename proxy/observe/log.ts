@@ -13,7 +13,7 @@ export type Log = {
   error(fields: object, message: string): void
   /** The line of one exchange: its members as JSON, with the comma before each. */
   exchange(members: string): void
-  /** Writes at once what is held; a write that is under way in another thread may end after it. */
+  /** Hands over the lines of exchanges that were gathered so far. */
   flush(): void
   /** Resolves when all has been written, in its order, or when nobody has read it for a second. */
   end(): Promise<void>
@@ -27,11 +27,13 @@ const END_MS = 1_000
 const GATHER_MS = 5
 const NEWLINE = 0x0a
 
-/** Opens the log on a file descriptor, 1 for stdout. */
-export function openLog(level: string, fd = 1): Log {
+/** Where a log is written to; `sync` waits for each write, which a slow reader would make the path do. */
+export type LogTarget = { readonly fd: number; readonly sync: boolean }
+
+/** Opens the log; on stdout unless another file descriptor is given. */
+export function openLog(level: string, target: LogTarget = { fd: 1, sync: false }): Log {
   const destination = pino.destination({
-    fd,
-    sync: false,
+    ...target,
     contentMode: 'buffer',
     maxLength: MAX_WAITING,
   })
@@ -87,14 +89,7 @@ export function openLog(level: string, fd = 1): Log {
       if (lines.length === 0) setTimeout(write, GATHER_MS)
       lines.push(`${begun()}${members},"msg":"exchange"}\n`)
     },
-    flush: () => {
-      write()
-      try {
-        destination.flushSync()
-      } catch {
-        // Not open yet, or the reader of stdout is gone: there is nobody left to tell.
-      }
-    },
+    flush: write,
     end: async () => {
       write()
       const signal = AbortSignal.timeout(END_MS)

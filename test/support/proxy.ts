@@ -99,7 +99,7 @@ async function startWith(issuer: IssuerProcess, options: ProxyOptions): Promise<
   if ('problems' in loaded) throw new Error(loaded.problems.join('; '))
   const logFile = join(folder, 'log')
   const fd = openSync(logFile, 'a')
-  const log = openLog(config.logLevel, fd)
+  const log = openLog(config.logLevel, { fd, sync: true })
   const running = await start(config, loaded.policy, log, 'test')
   await keysLoaded(running)
   const tail = tailOf(logFile)
