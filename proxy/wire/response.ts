@@ -153,10 +153,14 @@ const MAX_LINE = 1_024
 const MAX_TRAILERS = 16_384
 const CR = 0x0d
 const LF = 0x0a
-/** No more digits than a safe integer can hold; extensions and trailers are dropped. */
-const SIZE = /^([0-9A-Fa-f]{1,13})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/
-const BEGUN_SIZE = /^[0-9A-Fa-f]{0,13}[ \t]*(?:$|\r$|;[\t\x20-\x7e\x80-\xff]*\r?$)/
-const TRAILER = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/
+/** No more digits than a safe integer can hold. */
+const SIZE = /^[0-9A-Fa-f]{1,13}/
+const EXTENSION =
+  /;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"[\t !#-[\]-~]*"))?/y
+const BEGUN_SIZE = /^[0-9A-Fa-f]{0,13}(?:$|\r$|;[\t\x20-\x7e\x80-\xff]*\r?$)/
+/** None that would frame the body that has just ended (RFC 9110 6.5.1). */
+const TRAILER =
+  /^(?!content-length:|transfer-encoding:)[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/i
 
 /** Takes the chunked coding off one body, in any pieces. */
 export class Chunked {
@@ -212,9 +216,9 @@ export class Chunked {
       if (text !== '') throw new FramingError('a chunk is longer than its size')
       this.#state = 'size'
     } else if (this.#state === 'size') {
-      const size = SIZE.exec(text)?.[1]
+      const size = sizeOf(text)
       if (size === undefined) throw new FramingError('a chunk size is malformed')
-      this.#left = Number.parseInt(size, 16)
+      this.#left = size
       this.#state = this.#left === 0 ? 'trailer' : 'bytes'
     } else if (text === '') this.#state = 'done'
     else {
@@ -223,4 +227,15 @@ export class Chunked {
         throw new FramingError('the trailers are malformed, or too long')
     }
   }
+}
+
+/** Extensions are read for their grammar alone, and dropped, as trailers are. */
+function sizeOf(line: string): number | undefined {
+  const digits = SIZE.exec(line)?.[0]
+  if (digits === undefined) return undefined
+  for (let at = digits.length; at < line.length; at = EXTENSION.lastIndex) {
+    EXTENSION.lastIndex = at
+    if (!EXTENSION.test(line)) return undefined
+  }
+  return Number.parseInt(digits, 16)
 }

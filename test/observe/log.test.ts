@@ -174,3 +174,12 @@ test('T142 a log that nobody reads drops whole lines, counts them, and delays no
   await log.end()
   assert.ok(Date.now() - begun < 5_000)
 })
+
+test('T142 a full disk ends no process, and what it could not take is counted', async () => {
+  const log = openLog('info', { fd: openSync('/dev/full', 'w'), sync: false })
+  for (let i = 0; i < 20_000; i++) log.info({ x: LINE }, 'entry')
+  await turn()
+  log.exchange(LINE)
+  await log.end()
+  assert.ok(log.dropped() > 1_000, String(log.dropped()))
+})

@@ -139,7 +139,7 @@ describe('chunks', () => {
     ['hex in any case', 'a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n', '01234567890123456789'],
     ['leading zeros', '0003\r\nabc\r\n000\r\n\r\n', 'abc'],
     ['an extension', '3;a="b";c\r\nabc\r\n0;x\r\n\r\n', 'abc'],
-    ['trailers', '3\r\nabc\r\n0\r\nx: y\r\ncontent-length: 9\r\n\r\n', 'abc'],
+    ['trailers', '3\r\nabc\r\n0\r\nx: y\r\nz: content-length: 9\r\n\r\n', 'abc'],
     ['line ends within', '4\r\n\r\n\r\n\r\n0\r\n\r\n', '\r\n\r\n'],
   ]
   for (const [name, text, body] of good) {
@@ -163,6 +163,11 @@ describe('chunks', () => {
     ['more bytes than the size says', '1\r\nab\r\n0\r\n\r\n'],
     ['an extension without an end', `1;${'x'.repeat(2_000)}`],
     ['a trailer that is none', '0\r\nabc\r\n\r\n'],
+    ['a length as a trailer', '0\r\nContent-Length: 9\r\n\r\n'],
+    ['a coding as a trailer', '0\r\ntransfer-encoding: chunked\r\n\r\n'],
+    ['a size before a blank', '3 \r\nabc\r\n'],
+    ['an extension without a name', '3;=b\r\nabc\r\n'],
+    ['an extension with two values', '3;a=b=c\r\nabc\r\n'],
     ['trailers without an end', `0\r\n${'a: b\r\n'.repeat(4_000)}`],
     ['text in place of a size', '{"jsonrpc":"2.0"}'],
   ]
