@@ -140,9 +140,13 @@ function lookupOf(
   return (name) => {
     // T103: every length is looked up, found or not, or the time of the answer would tell.
     let found: Found | undefined
+    let prefix = ''
     for (const length of lengths) {
-      found = prefixes.get(name.slice(0, length)) ?? found
+      prefix = name.slice(0, length)
+      found = prefixes.get(prefix) ?? found
     }
+    // What is found was compared with a key, character by character; so is what is not.
+    if (found === undefined && prefix !== name.slice(0, prefix.length)) return undefined
     return exact.get(name) ?? found
   }
 }
