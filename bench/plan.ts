@@ -41,7 +41,7 @@ export function plan(
     ...{ isQuick, contenders, skipped, scenarios: isQuick ? QUICK : FULL },
     effort: (scenario, cores) => {
       const isFirst = scenario.name === 'small' && cores === 1
-      const seconds = isFirst && !isQuick ? 2 : 1
+      const seconds = isFirst ? 2 : 1
       // A program compiled as it runs takes tens of thousands of calls to be at its best.
       return { rounds, seconds, warm: isFirst ? WARM_S : 1 }
     },

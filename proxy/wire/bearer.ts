@@ -85,8 +85,14 @@ function decodeCanonical(part: string): Uint8Array | undefined {
   try {
     const binary = atob(part.replaceAll('-', '+').replaceAll('_', '/'))
     const again = btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
-    return again === part ? Uint8Array.from(binary, (char) => char.charCodeAt(0)) : undefined
+    return again === part ? bytesOf(binary) : undefined
   } catch {
     return undefined
   }
+}
+
+function bytesOf(binary: string): Uint8Array {
+  const bytes = new Uint8Array(binary.length)
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i)
+  return bytes
 }

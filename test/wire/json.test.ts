@@ -151,3 +151,32 @@ describe('spans', () => {
     assert.throws(() => elementsAt('[1', 0), TypeError)
   })
 })
+
+test('T11 what is no UTF-8 is told from what is, the mark of a replacement included', () => {
+  const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  const isUTF8 = (bytes: Uint8Array) => {
+    try {
+      strict.decode(bytes)
+      return true
+    } catch {
+      return false
+    }
+  }
+  const unit = fc.oneof(
+    fc.constantFrom([0x61], [0xef, 0xbf, 0xbd], [0xc3, 0xa9], [0xf0, 0x9f, 0x98, 0x80]),
+    fc.constantFrom([0xff], [0xc3], [0xed, 0xa0, 0x80], [0xc0, 0xaf], [0xf4, 0x90, 0x80, 0x80]),
+    fc.array(fc.nat(255), { maxLength: 3 }),
+  )
+  const seen = { well: 0, ill: 0 }
+  fc.assert(
+    fc.property(fc.array(unit, { maxLength: 6 }), (units) => {
+      const bytes = Uint8Array.from(units.flat())
+      const parsed = parseStrict(bytes, 8)
+      const isIll = !parsed.ok && parsed.fault === 'not_utf8'
+      assert.equal(isIll, !isUTF8(bytes), bytes.toString())
+      seen[isIll ? 'ill' : 'well']++
+    }),
+    { numRuns: 20_000 },
+  )
+  assert.ok(seen.well > 1_000 && seen.ill > 1_000, JSON.stringify(seen))
+})
