@@ -7,7 +7,7 @@ import { lacking } from './contenders.ts'
 import { type Flags, parseFlags, USAGE } from './flags.ts'
 import { type Committed, lookAgain, ratiosOf } from './guard.ts'
 import type { Run } from './measure.ts'
-import { plan } from './plan.ts'
+import { plan, WARM_S } from './plan.ts'
 import { runsTable, writeReport } from './report.ts'
 import { type Bench, openBench, type Results } from './run.ts'
 
@@ -55,7 +55,7 @@ async function guard(bench: Bench, runs: readonly Run[]): Promise<number> {
   const committed = readJSON<Committed>(RATIOS_FILE)
   const found = await lookAgain(runs, committed, (scenario, names) => {
     say(`again, longer: ${scenario} of ${names.join(' and ')}`)
-    return bench.again(scenario, names, { rounds: 10, seconds: 1, warm: 1 })
+    return bench.again(scenario, names, { rounds: 8, seconds: 1, warm: WARM_S })
   })
   for (const { ratio, why } of found) say(`worse: ${ratio.name} ${why}`)
   if (found.length === 0) say('guard: no ratio is worse than it may be')

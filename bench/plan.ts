@@ -20,7 +20,7 @@ export type Plan = {
 }
 
 /** Seconds before the first timed run of a contender. */
-const WARM_S = 6
+export const WARM_S = 6
 const QUICK_NAMES = [
   ...['nginx', 'nginx + Lua', 'haproxy + JWT', 'http-proxy', 'ours', 'ours, unix socket'],
 ] as const

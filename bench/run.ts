@@ -26,7 +26,7 @@ export type Results = {
 export type Bench = {
   /** Measures all that is planned. */
   run(): Promise<Results>
-  /** Measures one scenario again with the contenders of these names. */
+  /** Measures one scenario again, with new processes of the contenders of these names. */
   again(scenario: string, names: readonly string[], effort: Effort): Promise<readonly Run[]>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -58,11 +58,18 @@ export async function openBench(plan: Plan, say: (line: string) => void): Promis
           facts: plan.isQuick ? [] : await facts({ scene, names, built, effort }, say),
         }
       },
-      again: (name, names, effort) => {
+      again: async (name, names, effort) => {
         const scenario = plan.scenarios.find((one) => one.name === name)
         if (scenario === undefined) throw new TypeError(`there is no scenario "${name}"`)
-        const meant = running.filter(({ contender }) => names.includes(contender.name))
-        return measure(scene, scenario, meant, effort, scene.cores[0])
+        const meant = plan.contenders.filter((contender) => names.includes(contender.name))
+        // A program that is compiled as it runs is not the same twice: new processes decide.
+        const fresh: Running[] = []
+        try {
+          for (const contender of meant) fresh.push(await scene.start(contender))
+          return await measure(scene, scenario, fresh, effort, scene.cores[0])
+        } finally {
+          await Promise.all(fresh.map((one) => one.stop()))
+        }
       },
       [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
     }
