@@ -191,6 +191,7 @@ class Idle {
   }
 
   add(queue: Queue): void {
+    if (queue.isIdle) return
     queue.isIdle = true
     queue.before = this.#last
     if (this.#last === undefined) this.#first = queue

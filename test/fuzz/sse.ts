@@ -173,7 +173,7 @@ function run(make: FilterMaker, scene: Case, stream: Uint8Array, sizes: readonly
 function cuttableIn(stream: Uint8Array): number {
   const { blocks, rest } = readStream(stream)
   const lines = [...blocks.flatMap(({ others }) => others), ...rest]
-  return lines.reduce((sum, line) => sum + (line.startsWith('data') ? 0 : line.length + 2), 3)
+  return lines.reduce((sum, line) => sum + (/^data(:|$)/.test(line) ? 0 : line.length + 2), 3)
 }
 
 /** The judge that the relay puts behind the filter. */
