@@ -119,3 +119,19 @@ test('a short key is our own mistake', () => {
 test('the log sees 16 hex digits of a session (T114)', () => {
   assert.equal(hash('abc'), 'ba7816bf8f01cfea')
 })
+
+test('what was opened before opens again for its owner alone, in any order (T112)', () => {
+  const [first, second] = [seal('first', alice), seal('second', alice)]
+  const again = { ...alice }
+  for (let round = 0; round < 3; round++) {
+    assert.equal(open(first, alice), 'first')
+    assert.equal(open(first, alice), 'first')
+    assert.equal(open(first, bob), undefined)
+    assert.equal(open(`${first}A`, alice), undefined)
+    assert.equal(open(first, again), 'first')
+    assert.equal(open(second, alice), 'second')
+    assert.equal(open(second, bob), undefined)
+    assert.equal(open(seal('of-bob', bob), bob), 'of-bob')
+    assert.equal(open(seal('of-bob', bob), alice), undefined)
+  }
+})
