@@ -5,12 +5,13 @@ import type { ServerResponse } from 'node:http'
 import type { RelayTools } from '../relaying.ts'
 import { sendParts, sendWhole, type Through } from '../send.ts'
 import type { Answer, Denial, Permit } from '../types.ts'
-import { headersFor, readBytes, toText, type Unread } from '../wire/answer.ts'
+import { headersFor, readBytes, type Unread } from '../wire/answer.ts'
 import { eventsThrough } from '../wire/events.ts'
 import { joined } from '../wire/growing.ts'
 import { ListGuard, ListInStreamError } from '../wire/guard.ts'
 import { isUtf8, mediaType } from '../wire/headers.ts'
 import { cacheFor, isSeenWhole, judgeWith } from '../wire/judged.ts'
+import { toText } from '../wire/strings.ts'
 
 const MAX_ERROR_BYTES = 1_048_576
 const MAX_DUMP_BYTES = 65_536

@@ -82,17 +82,6 @@ function collect(body: AnswerBody, limits: ReadLimits): Promise<Uint8Array | Unr
   })
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** The text of bytes that are UTF-8 (T11); a byte order mark stays, for the parser to refuse. */
-export function toText(bytes: Uint8Array): string | undefined {
-  try {
-    return decoder.decode(bytes)
-  } catch {
-    return undefined
-  }
-}
-
 /** The event that ends a subscription before its connection ends (R45). */
 export function subscriptionEnd(id: RequestId): Uint8Array {
   const _meta = { 'io.modelcontextprotocol/subscriptionId': id }

@@ -3,6 +3,7 @@
 
 import type { Authorization, JSONObject } from '../types.ts'
 import { isObject } from './eras.ts'
+import { bytesOf } from './headers.ts'
 import { parseStrict } from './json.ts'
 
 /** Tokens longer than this many bytes are refused before any work is done on them (T73). */
@@ -89,10 +90,4 @@ function decodeCanonical(part: string): Uint8Array | undefined {
   } catch {
     return undefined
   }
-}
-
-function bytesOf(binary: string): Uint8Array {
-  const bytes = new Uint8Array(binary.length)
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i)
-  return bytes
 }

@@ -1,6 +1,8 @@
 // Header values: the `=?base64?…?=` sentinel of Mcp-Name and Mcp-Param-* (R11), reused for identity
 // values, so that what is not plain printable ASCII can be neither ambiguous nor an injection (T57).
 
+import { toText } from './strings.ts'
+
 const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
 const SENTINEL = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/
 
@@ -12,9 +14,8 @@ export function decodeHeaderValue(value: string): string | undefined {
     return PLAIN.test(value) && !broken ? value : undefined
   }
   try {
-    const bytes = Uint8Array.from(atob(sentinel[1]), (char) => char.charCodeAt(0))
-    if (toBase64(bytes) !== sentinel[1]) return undefined
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    const bytes = bytesOf(atob(sentinel[1]))
+    return toBase64(bytes) === sentinel[1] ? toText(bytes) : undefined
   } catch {
     return undefined
   }
@@ -37,6 +38,13 @@ export function encodeWords(words: Iterable<string>): string {
 
 function wrap(word: string): string {
   return `=?base64?${toBase64(new TextEncoder().encode(word))}?=`
+}
+
+/** The bytes of a string that has one character for each, as `atob` gives it. */
+export function bytesOf(binary: string): Uint8Array {
+  const bytes = new Uint8Array(binary.length)
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i)
+  return bytes
 }
 
 function toBase64(bytes: Uint8Array): string {

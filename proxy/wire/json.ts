@@ -2,6 +2,7 @@
 // repair, or re-serialise what it was given.
 
 import type { JSONValue, Span } from '../types.ts'
+import { toText } from './strings.ts'
 
 /** Where the `id` of a message and the `arguments` of its params lie, seen on the way. */
 export type Marks = { id?: Span; arguments?: Span }
@@ -48,24 +49,10 @@ export const CLOSE_BRACKET = 0x5d
 export const OPEN_BRACE = 0x7b
 export const CLOSE_BRACE = 0x7d
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-const encoder = new TextEncoder()
-
 /** Decodes and parses one JSON text, refusing what parsers read differently (T1-T14, T20, R9, R18). */
 export function parseStrict(bytes: Uint8Array, maxDepth: number): Parsed | Fault {
-  const text = decodeUTF8(bytes)
+  const text = toText(bytes)
   return text === undefined ? fault('not_utf8') : parseText(text, maxDepth, MAX_ENVELOPE_MEMBERS)
-}
-
-/** Strictly, and without an exception: one costs more than all the rest of a bad token. */
-function decodeUTF8(bytes: Uint8Array): string | undefined {
-  const text = decoder.decode(bytes)
-  // What is no UTF-8 was replaced by this mark, which may stand in the text as well.
-  if (!text.includes('\ufffd')) return text
-  const again = encoder.encode(text)
-  return again.length === bytes.length && again.every((byte, i) => byte === bytes[i])
-    ? text
-    : undefined
 }
 
 /** Parses decoded text as strictly as `parseStrict`; only requests have an envelope bound (T20). */

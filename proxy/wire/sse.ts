@@ -4,6 +4,7 @@
 import { ListInStreamError } from './guard.ts'
 import { HeldEvent } from './sse-event.ts'
 import { LargeEvent } from './sse-large.ts'
+import { toText } from './strings.ts'
 
 export type EventVerdict =
   | { readonly pass: 'same' }
@@ -27,8 +28,6 @@ const LF = 0x0a
 const CR = 0x0d
 const BOM = new Uint8Array([0xef, 0xbb, 0xbf])
 const ENDS = { lf: new Uint8Array([LF]), cr: new Uint8Array([CR]), crlf: new Uint8Array([CR, LF]) }
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** An event stream filter: judges the data of each event before any of it leaves (R30, T92-T99). */
 export class SSEFilter {
@@ -166,12 +165,8 @@ export class SSEFilter {
     if (this.#event.isRefused) return this.#drop('event_type')
     const joined = this.#event.joined
     if (joined.length === 0) return this.#emit(this.#event.whole(end))
-    let text: string
-    try {
-      text = decoder.decode(joined)
-    } catch {
-      return this.#drop('not_utf8')
-    }
+    const text = toText(joined)
+    if (text === undefined) return this.#drop('not_utf8')
     const verdict = this.#judge(text)
     if ('drop' in verdict) return this.#drop(verdict.drop)
     if (verdict.pass === 'same') return this.#emit(this.#event.whole(end))

@@ -1,9 +1,23 @@
-// The strings of a JSON text as bytes: where they end, and names that come again and again, which are
-// decoded once, because to compare a few bytes costs less.
+// Strings from bytes: the whole text, where the strings of a JSON text end, and names that come again
+// and again, which are decoded once, because to compare a few bytes costs less.
 
 const SLOTS = 1_024
 const names: (string | undefined)[] = new Array(SLOTS).fill(undefined)
 const BACKSLASH = 0x5c
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+const encoder = new TextEncoder()
+
+/**
+ * The text of bytes that are UTF-8 (T11); a byte order mark stays, for the parser to refuse. Without an
+ * exception: one costs more than all the rest of a bad token.
+ */
+export function toText(bytes: Uint8Array): string | undefined {
+  const text = decoder.decode(bytes)
+  // What is no UTF-8 was replaced by this mark, which may stand in the text as well.
+  if (!text.includes('\ufffd')) return text
+  return Buffer.compare(encoder.encode(text), bytes) === 0 ? text : undefined
+}
 
 /** The text of plain ASCII without escapes; undefined for any other bytes, which must be decoded. */
 export function interned(bytes: Uint8Array, start: number, end: number): string | undefined {

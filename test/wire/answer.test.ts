@@ -3,13 +3,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Answer } from '../../proxy/types.ts'
-import {
-  brokenAnswer,
-  headersFor,
-  readBytes,
-  subscriptionEnd,
-  toText,
-} from '../../proxy/wire/answer.ts'
+import { brokenAnswer, headersFor, readBytes, subscriptionEnd } from '../../proxy/wire/answer.ts'
+import { toText } from '../../proxy/wire/strings.ts'
 import { bodyOf, boundsOf } from '../support/body.ts'
 
 const JSON_TYPE = 'application/json'
